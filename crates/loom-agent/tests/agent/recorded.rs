@@ -1,0 +1,33 @@
+//! A loom under a recorder, and the recorded tree of spans, each closed exactly once.
+
+use std::collections::BTreeMap;
+
+use loom_core::{Happened, Loom, Recorder, Session};
+
+/// A recorder, and a session of alice that it watches.
+pub(crate) fn recorded() -> (Recorder, Session) {
+    let recorder = Recorder::default();
+    let loom = Loom::builder().observe(recorder.clone()).build();
+    (recorder, loom.session("alice"))
+}
+
+/// The lines of the recorded tree, after a check that every span was opened and closed once.
+pub(crate) fn tree(recorder: &Recorder) -> Vec<String> {
+    assert_each_closed_once(recorder);
+    recorder.tree().lines()
+}
+
+pub(crate) fn assert_each_closed_once(recorder: &Recorder) {
+    let mut spans: BTreeMap<String, [u32; 2]> = BTreeMap::new();
+    for event in recorder.events() {
+        let [opened, closed] = spans.entry(event.span.to_string()).or_default();
+        match event.what {
+            Happened::Opened { .. } => *opened += 1,
+            Happened::Closed { .. } => *closed += 1,
+            _ => (),
+        }
+    }
+    for (span, counts) in spans {
+        assert_eq!(counts, [1, 1], "openings and closings of the span {span}");
+    }
+}

@@ -1,0 +1,360 @@
+//! `Budget`: a tree's limits and what of them is used and reserved.
+//!
+//! Counts (effects, calls) are used the moment an effect is let through. Tokens and cost are
+//! known only afterwards, so a model call reserves what it may need, at most what is left, and
+//! settles what it took. A call for which nothing is left waits, in order, while others are open,
+//! since those may give back; when none is open, the limit is reached.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+
+use crate::effect::{Effect, EffectKind};
+use crate::limits::Limits;
+use crate::tree::unpoisoned;
+use crate::usage::Tokens;
+
+/// A limit that was reached: its name and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) limit: &'static str,
+    pub(crate) value: u64,
+}
+
+pub(crate) struct Budget {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    effects: u64,
+    model_calls: u64,
+    tool_calls: u64,
+    used: Amount,
+    reserved: Amount,
+    /// How many reservations are open.
+    open: usize,
+    waiting: VecDeque<Waiting>,
+    next_ticket: u64,
+    /// The limit that ended the tree; nothing more is let through.
+    reached: Option<Reached>,
+}
+
+struct Waiting {
+    ticket: u64,
+    waker: Waker,
+}
+
+/// Tokens and cost together, since a call needs both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub(crate) tokens: u64,
+    pub(crate) cost_micro_usd: u64,
+}
+
+/// What is already used, for a run that goes on elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Used {
+    pub(crate) effects: u64,
+    pub(crate) model_calls: u64,
+    pub(crate) tool_calls: u64,
+    pub(crate) tokens: u64,
+    pub(crate) cost_micro_usd: u64,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: Limits, used: Used) -> Arc<Self> {
+        let state = State {
+            effects: used.effects,
+            model_calls: used.model_calls,
+            tool_calls: used.tool_calls,
+            used: Amount {
+                tokens: used.tokens,
+                cost_micro_usd: used.cost_micro_usd,
+            },
+            ..State::default()
+        };
+        Arc::new(Self {
+            limits,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn used(&self) -> Used {
+        let state = self.state();
+        Used {
+            effects: state.effects,
+            model_calls: state.model_calls,
+            tool_calls: state.tool_calls,
+            tokens: state.used.tokens,
+            cost_micro_usd: state.used.cost_micro_usd,
+        }
+    }
+
+    /// Counts the effect, unless a limit is reached.
+    pub(crate) fn count(&self, effect: &Effect) -> Result<(), Reached> {
+        let mut state = self.state();
+        let result = state.count(effect, &self.limits);
+        if let Err(reached) = result {
+            state.end(reached);
+        }
+        result
+    }
+
+    /// Counts the opening of an effect that doesn't happen.
+    pub(crate) fn count_opening(&self) -> Result<(), Reached> {
+        let mut state = self.state();
+        let result = state.count_opening(&self.limits);
+        if let Err(reached) = result {
+            state.end(reached);
+        }
+        result
+    }
+
+    /// Takes back the count of a call that a gate denied: it never was made.
+    pub(crate) fn uncount_call(&self, kind: EffectKind) {
+        let mut state = self.state();
+        match kind {
+            EffectKind::Model => state.model_calls = state.model_calls.saturating_sub(1),
+            EffectKind::Tool => state.tool_calls = state.tool_calls.saturating_sub(1),
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
+        }
+    }
+
+    /// Reserves what a call may take, at most what is left; waits while nothing is.
+    ///
+    /// A call within a call takes what it gets: waiting for the outer one would never end.
+    pub(crate) async fn reserve(
+        self: &Arc<Self>,
+        wanted: Amount,
+        within_a_call: bool,
+    ) -> Result<Reservation, Reached> {
+        let mut place = Place {
+            budget: self,
+            ticket: None,
+        };
+        poll_fn(|task| {
+            let mut state = self.state();
+            if let Some(reached) = state.reached {
+                return Poll::Ready(Err(reached));
+            }
+            let is_next = state
+                .waiting
+                .front()
+                .is_none_or(|it| Some(it.ticket) == place.ticket);
+            match state.left(&self.limits) {
+                Ok(left)
+                    if within_a_call
+                        || (is_next
+                            && (state.open == 0 || state.fits(wanted, left, &self.limits))) =>
+                {
+                    let held = wanted.at_most(left);
+                    state.reserved = state.reserved.plus(held);
+                    state.open += 1;
+                    Poll::Ready(Ok(Reservation {
+                        budget: self.clone(),
+                        held,
+                        settled: None,
+                    }))
+                }
+                Err(reached) if within_a_call || state.open == 0 => {
+                    state.end(reached);
+                    Poll::Ready(Err(reached))
+                }
+                _ => {
+                    state.wait(&mut place.ticket, task.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        unpoisoned(&self.state)
+    }
+}
+
+/// Whether one more is allowed.
+fn spare(used: u64, limit: &'static str, max: Option<u64>) -> Result<(), Reached> {
+    match max {
+        Some(value) if used >= value => Err(Reached { limit, value }),
+        _ => Ok(()),
+    }
+}
+
+impl State {
+    fn count(&mut self, effect: &Effect, limits: &Limits) -> Result<(), Reached> {
+        match effect.kind() {
+            EffectKind::Model => {
+                spare(self.model_calls, "model_calls_max", limits.model_calls_max)?;
+            }
+            EffectKind::Tool => spare(self.tool_calls, "tool_calls_max", limits.tool_calls_max)?,
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
+        }
+        self.count_opening(limits)?;
+        match effect.kind() {
+            EffectKind::Model => self.model_calls += 1,
+            EffectKind::Tool => self.tool_calls += 1,
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
+        }
+        Ok(())
+    }
+
+    fn count_opening(&mut self, limits: &Limits) -> Result<(), Reached> {
+        if let Some(reached) = self.reached {
+            return Err(reached);
+        }
+        spare(self.effects, "effects_max", Some(limits.effects_max))?;
+        self.effects += 1;
+        Ok(())
+    }
+
+    /// What is neither used nor reserved; the limit of which nothing is left, if there is one.
+    fn left(&self, limits: &Limits) -> Result<Amount, Reached> {
+        let taken = self.used.plus(self.reserved);
+        let left = |taken: u64, limit: &'static str, max: Option<u64>| match max {
+            None => Ok(u64::MAX),
+            Some(value) if taken >= value => Err(Reached { limit, value }),
+            Some(value) => Ok(value - taken),
+        };
+        Ok(Amount {
+            tokens: left(taken.tokens, "tokens_max", limits.tokens_max)?,
+            cost_micro_usd: left(
+                taken.cost_micro_usd,
+                "cost_micro_usd_max",
+                limits.cost_micro_usd_max,
+            )?,
+        })
+    }
+
+    /// Whether all of it is left that such a call may ever get. Else it waits while others are
+    /// open: were each given the little that is left, each could exceed it.
+    fn fits(&self, wanted: Amount, left: Amount, limits: &Limits) -> bool {
+        let ever = Amount {
+            tokens: limits
+                .tokens_max
+                .map_or(u64::MAX, |it| it.saturating_sub(self.used.tokens)),
+            cost_micro_usd: limits
+                .cost_micro_usd_max
+                .map_or(u64::MAX, |it| it.saturating_sub(self.used.cost_micro_usd)),
+        };
+        let wanted = wanted.at_most(ever);
+        wanted.at_most(left) == wanted
+    }
+
+    fn wait(&mut self, ticket: &mut Option<u64>, waker: &Waker) {
+        match ticket.and_then(|it| self.waiting.iter_mut().find(|waiting| waiting.ticket == it)) {
+            Some(waiting) => waiting.waker.clone_from(waker),
+            None => {
+                let own = self.next_ticket;
+                self.next_ticket += 1;
+                *ticket = Some(own);
+                self.waiting.push_back(Waiting {
+                    ticket: own,
+                    waker: waker.clone(),
+                });
+            }
+        }
+    }
+
+    fn wake_next(&self) {
+        if let Some(next) = self.waiting.front() {
+            next.waker.wake_by_ref();
+        }
+    }
+
+    fn end(&mut self, reached: Reached) {
+        self.reached.get_or_insert(reached);
+        for waiting in &self.waiting {
+            waiting.waker.wake_by_ref();
+        }
+    }
+}
+
+/// A place in the queue, given up when the one who waits goes away or comes in.
+struct Place<'a> {
+    budget: &'a Budget,
+    ticket: Option<u64>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let mut state = self.budget.state();
+            state.waiting.retain(|it| it.ticket != ticket);
+            state.wake_next();
+        }
+    }
+}
+
+/// What an open call holds. Dropped without being told what the call took, it counts as taken
+/// whole, since the provider may bill it.
+pub(crate) struct Reservation {
+    budget: Arc<Budget>,
+    held: Amount,
+    settled: Option<Amount>,
+}
+
+impl Reservation {
+    /// What the call took; what it doesn't tell counts as reserved. Counts at once, so that what
+    /// is written down while the call closes is right.
+    pub(crate) fn settle(&mut self, took: Tokens) {
+        let tokens = took
+            .input
+            .zip(took.output)
+            .map(|(input, output)| input.saturating_add(output));
+        let took = Amount {
+            tokens: tokens.unwrap_or(self.held.tokens),
+            cost_micro_usd: took.cost_micro_usd.unwrap_or(self.held.cost_micro_usd),
+        };
+        let mut state = self.budget.state();
+        state.reserved = state.reserved.minus(self.held);
+        state.used = state.used.plus(took);
+        (self.held, self.settled) = (Amount::default(), Some(Amount::default()));
+    }
+
+    /// The call was never made.
+    pub(crate) fn give_back(mut self) {
+        self.settled = Some(Amount::default());
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.reserved = state.reserved.minus(self.held);
+        state.used = state.used.plus(self.settled.unwrap_or(self.held));
+        state.open -= 1;
+        state.wake_next();
+    }
+}
+
+impl Amount {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            cost_micro_usd: self.cost_micro_usd.saturating_add(other.cost_micro_usd),
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_sub(other.tokens),
+            cost_micro_usd: self.cost_micro_usd.saturating_sub(other.cost_micro_usd),
+        }
+    }
+
+    fn at_most(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.min(other.tokens),
+            cost_micro_usd: self.cost_micro_usd.min(other.cost_micro_usd),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Time and identifiers, injected so that a run can be made to repeat itself to the byte.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use crate::trace::TraceId;
+
+/// Tells the time that events carry.
+///
+/// Within one run times never go back, whatever the clock does: each event takes the later of
+/// the clock's time and the last event's.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use loom_core::{Clock, Loom};
+///
+/// struct Noon;
+/// impl Clock for Noon {
+///     fn now(&self) -> SystemTime {
+///         SystemTime::UNIX_EPOCH + Duration::from_secs(12 * 3600)
+///     }
+/// }
+/// let loom = Loom::builder().clock(Noon).build();
+/// # let _ = loom;
+/// ```
+pub trait Clock: Send + Sync + 'static {
+    /// The present time.
+    fn now(&self) -> SystemTime;
+}
+
+/// The machine's clock: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// A clock for tests: every reading is one millisecond after the one before.
+///
+/// ```
+/// use loom_core::{Clock, TickingClock};
+///
+/// let clock = TickingClock::default();
+/// assert_eq!(clock.now().elapsed().is_ok(), true);
+/// assert!(clock.now() < clock.now());
+/// ```
+#[derive(Debug, Default)]
+pub struct TickingClock(AtomicU64);
+
+impl Clock for TickingClock {
+    fn now(&self) -> SystemTime {
+        // 2026-01-01T00:00:00Z, an arbitrary start.
+        let start = Duration::from_secs(1_767_225_600);
+        let ticks = self.0.fetch_add(1, Ordering::Relaxed);
+        SystemTime::UNIX_EPOCH + start + Duration::from_millis(ticks)
+    }
+}
+
+/// Gives out the identifiers of root runs, fresh sessions and their traces.
+///
+/// ```
+/// use loom_core::{CountingIds, Loom};
+///
+/// // Runs under this loom carry the same ids every time the program runs.
+/// let loom = Loom::builder().ids(CountingIds::default()).build();
+/// # let _ = loom;
+/// ```
+pub trait Ids: Send + Sync + 'static {
+    /// A new root run's or session's id, a UUIDv7 for `now`.
+    fn uuid(&self, now: SystemTime) -> Uuid;
+    /// A new trace's id, for a run that continues no trace.
+    fn trace_id(&self) -> TraceId;
+    /// A new run's seed, from which the ids of its spans are computed.
+    fn span_seed(&self) -> u64;
+}
+
+/// Identifiers from the operating system's random numbers: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn uuid(&self, now: SystemTime) -> Uuid {
+        let since = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            since.as_secs(),
+            since.subsec_nanos(),
+        ))
+    }
+
+    fn trace_id(&self) -> TraceId {
+        loop {
+            // The last seven bytes of a v4 are all random, as W3C's `random` flag asks.
+            if let Some(id) = TraceId::new(Uuid::new_v4().as_u128()) {
+                return id;
+            }
+        }
+    }
+
+    fn span_seed(&self) -> u64 {
+        // The fixed bits of a v4 are spread by the function that makes span ids of it.
+        let (high, low) = Uuid::new_v4().as_u64_pair();
+        high.rotate_left(32) ^ low
+    }
+}
+
+/// Identifiers that count up from one, for tests and for examples with fixed output.
+#[derive(Debug, Default)]
+pub struct CountingIds(AtomicU64);
+
+impl CountingIds {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl Ids for CountingIds {
+    fn uuid(&self, now: SystemTime) -> Uuid {
+        let since = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let mut count = [0; 10];
+        count[2..].copy_from_slice(&self.next().to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(millis, &count).into_uuid()
+    }
+
+    fn trace_id(&self) -> TraceId {
+        // Counts from one, so it is never the zero that W3C forbids.
+        TraceId::new(u128::from(self.next())).unwrap_or_else(|| RandomIds.trace_id())
+    }
+
+    fn span_seed(&self) -> u64 {
+        self.next()
+    }
+}

@@ -1,0 +1,340 @@
+//! `RunContext`: the handle on the run that every step, agent and tool is given.
+
+mod whereabouts;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::attributes::{AttrValue, Attributes};
+use crate::budget::Reservation;
+use crate::effect::{Effect, EffectKind};
+use crate::ending::CancelReason;
+use crate::event::{Event, EventKind, Note};
+use crate::handle::Handle;
+use crate::ids::{RunId, UserId};
+use crate::name::Name;
+use crate::path::{Siblings, push_segment};
+use crate::trace::SpanId;
+use crate::tree::{Tree, unpoisoned};
+use crate::usage::Tokens;
+
+/// One effect's handle on the run it belongs to: who the run is for, where in it we are, and the
+/// door through which further effects pass.
+///
+/// Passed by reference through traits and owned into functions; a clone is one atomic addition.
+/// Whoever calls an agent, a workflow or a tool hands its own context on: that is how the user,
+/// the trace, the limits and the cancellation reach what is nested. A context that is kept after
+/// its run is over opens nothing more.
+///
+/// ```
+/// use loom_core::{Loom, Result, RunContext};
+///
+/// async fn double(n: u64) -> Result<u64> {
+///     Ok(2 * n)
+/// }
+///
+/// async fn quadruple(cx: RunContext, n: u64) -> Result<u64> {
+///     let n = cx.step("first", &double, n).await?;
+///     cx.step("second", &double, n).await
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let outcome = Loom::builder().build().session("alice").run(&quadruple, 2u64).await?;
+/// assert_eq!(outcome.output, 8);
+/// assert_eq!(outcome.visited, ["first", "second"]);
+/// # Ok::<(), loom_core::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct RunContext(Arc<Frame>);
+
+/// One opened effect; `parent` is absent only in the bare context a root is opened under.
+struct Frame {
+    tree: Arc<Tree>,
+    parent: Option<RunContext>,
+    span_id: SpanId,
+    effect: Effect,
+    nth: u32,
+    /// How many agent and workflow runs enclose this effect, itself included.
+    depth: u32,
+    run_id: OnceLock<RunId>,
+    /// Made when it is first needed: most effects open nothing below them and record nothing.
+    state: Mutex<Option<Box<State>>>,
+    /// Whom this effect and all below it are for, where that isn't the run's own user.
+    acting_as: Option<UserId>,
+    /// Whether the output was recorded by an earlier attempt and is used again.
+    replayed: AtomicBool,
+    /// Why what is dropped below this effect at this moment is being dropped, as a code.
+    dropping: AtomicU8,
+    closed: AtomicBool,
+}
+
+/// What comes up while an effect is open.
+#[derive(Default)]
+struct State {
+    siblings: Siblings,
+    recorded: Attributes,
+    /// The steps that are open below this effect, where a journal must tell them apart.
+    open_steps: Vec<(Name, Option<Name>)>,
+    /// What a model call holds of the budget.
+    reservation: Option<Reservation>,
+}
+
+impl RunContext {
+    /// A hold on the whole run, to cancel it.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.root_run_id().clone(), self.0.tree.cancel.clone())
+    }
+
+    /// Notes something of this effect's span; names are static, details go into the attributes.
+    pub fn note(&self, name: &'static str, attributes: &Attributes) {
+        if self.is_open() {
+            self.tell_note(&Note::Custom { name }, attributes);
+        }
+    }
+
+    pub(crate) fn tell_note(&self, note: &Note, attributes: &Attributes) {
+        self.emit(EventKind::Noted { note, attributes });
+    }
+
+    /// Records attributes that this effect closes with.
+    pub fn record(&self, attributes: Attributes) {
+        if self.is_watched() {
+            self.with_state(|state| state.recorded.extend(attributes));
+        }
+    }
+
+    /// Records one attribute that this effect closes with.
+    pub fn record_one(&self, name: &'static str, value: impl Into<AttrValue>) {
+        if self.is_watched() {
+            self.with_state(|state| state.recorded.set(name, value));
+        }
+    }
+
+    /// Hands a piece of a streamed reply to whoever watches.
+    pub fn delta(&self, text: &str) {
+        if !text.is_empty() && self.is_open() {
+            self.emit(EventKind::Delta { text });
+        }
+    }
+
+    /// Counts what this model call consumed, and gives back what it had reserved beyond.
+    pub fn spend(&self, tokens: Tokens) {
+        self.0.tree.spend(self.0.effect.name(), tokens);
+        self.if_state(|state| {
+            if let Some(reservation) = &mut state.reservation {
+                reservation.settle(tokens);
+            }
+        });
+    }
+
+    /// Drops a future that opened effects below this one, so that those close as cancelled for
+    /// this reason.
+    pub fn cancel_with<T>(&self, why: CancelReason, dropped: T) {
+        let before = self.0.dropping.swap(why.code(), Ordering::AcqRel);
+        let _restored = RestoreOnDrop {
+            cell: &self.0.dropping,
+            before,
+        };
+        drop(dropped);
+    }
+
+    /// The context of a tree in which nothing is open yet.
+    pub(crate) fn bare(tree: Arc<Tree>) -> Self {
+        let effect = Effect::new(EffectKind::Workflow, Name::EMPTY);
+        Self(Arc::new(Frame::new(tree, None, effect, 0, 0)))
+    }
+
+    /// The context of a further effect below this one.
+    pub(crate) fn child(&self, effect: Effect) -> Self {
+        let nth = if effect.is_only_one() {
+            1
+        } else {
+            self.with_state(|state| state.siblings.count(&effect))
+        };
+        let depth = self.0.depth + u32::from(effect.kind().is_run());
+        Self(Arc::new(Frame::new(
+            self.0.tree.clone(),
+            Some(self.clone()),
+            effect,
+            nth,
+            depth,
+        )))
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.parent.is_none()
+    }
+
+    pub(crate) fn set_reservation(&self, reservation: Reservation) {
+        self.with_state(|state| state.reservation = Some(reservation));
+    }
+
+    pub(crate) fn take_reservation(&self) -> Option<Reservation> {
+        self.if_state(|state| state.reservation.take()).flatten()
+    }
+
+    /// Takes this effect's name among the open steps below its parent; false if it is taken.
+    pub(crate) fn claim_name(&self) -> bool {
+        let Some(parent) = &self.0.parent else {
+            return true;
+        };
+        let own = (self.0.effect.name().clone(), self.0.effect.at().cloned());
+        parent.with_state(|state| {
+            let free = !state.open_steps.contains(&own);
+            if free {
+                state.open_steps.push(own);
+            }
+            free
+        })
+    }
+
+    pub(crate) fn release_name(&self) {
+        if let Some(parent) = &self.0.parent {
+            let (name, at) = (self.0.effect.name(), self.0.effect.at());
+            parent.if_state(|state| {
+                state
+                    .open_steps
+                    .retain(|(n, i)| n != name || i.as_ref() != at);
+            });
+        }
+    }
+
+    pub(crate) fn set_replayed(&self) {
+        self.0.replayed.store(true, Ordering::Relaxed);
+    }
+
+    /// How often what was opened below this effect so far.
+    pub(crate) fn children(&self) -> Siblings {
+        self.if_state(|state| state.siblings.clone())
+            .unwrap_or_default()
+    }
+
+    /// Counts the openings below this effect from there again.
+    pub(crate) fn recount_children(&self, from: Siblings) {
+        self.with_state(|state| state.siblings = from);
+    }
+
+    /// The path of something below this effect that is no effect itself.
+    pub(crate) fn path_below(&self, name: &Name) -> String {
+        let below = Effect::new(EffectKind::Step, name.clone());
+        let nth = self.with_state(|state| state.siblings.count(&below));
+        let mut path = self.path();
+        path.push('/');
+        push_segment(&mut path, &below, nth);
+        path
+    }
+
+    /// A number that looks random, the same for the same span and `n`.
+    pub(crate) fn random(&self, n: u64) -> u64 {
+        SpanId::nth(self.0.span_id.as_u64(), n).as_u64()
+    }
+
+    pub(crate) fn tree(&self) -> &Arc<Tree> {
+        &self.0.tree
+    }
+
+    pub(crate) fn depth(&self) -> u32 {
+        self.0.depth
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether something may still be said of this effect.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.is_bare() && !self.is_closed() && !self.0.tree.is_over()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take_recorded(&self) -> Attributes {
+        self.if_state(|state| std::mem::take(&mut state.recorded))
+            .unwrap_or_default()
+    }
+
+    /// Why a future of this effect is being dropped just now.
+    pub(crate) fn drop_reason(&self) -> CancelReason {
+        let mut here = self.0.parent.as_ref();
+        while let Some(cx) = here {
+            if let Some(why) = CancelReason::from_code(cx.0.dropping.load(Ordering::Acquire)) {
+                return why;
+            }
+            here = cx.0.parent.as_ref();
+        }
+        self.0.tree.cancel.reason().unwrap_or(CancelReason::Dropped)
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.tree.is_watched()
+    }
+
+    pub(crate) fn emit(&self, kind: EventKind<'_>) {
+        if self.is_watched() {
+            let event = Event {
+                cx: self,
+                at: self.0.tree.now(),
+                kind,
+            };
+            self.0.tree.tell(&event);
+        }
+    }
+
+    fn with_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(unpoisoned(&self.0.state).get_or_insert_default())
+    }
+
+    fn if_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> Option<T> {
+        unpoisoned(&self.0.state).as_mut().map(|state| with(state))
+    }
+}
+
+/// Sets a cell back, also when something panics in between.
+struct RestoreOnDrop<'a> {
+    cell: &'a AtomicU8,
+    before: u8,
+}
+
+impl Drop for RestoreOnDrop<'_> {
+    fn drop(&mut self) {
+        self.cell.store(self.before, Ordering::Release);
+    }
+}
+
+impl Frame {
+    fn new(
+        tree: Arc<Tree>,
+        parent: Option<RunContext>,
+        effect: Effect,
+        nth: u32,
+        depth: u32,
+    ) -> Self {
+        Self {
+            span_id: tree.next_span(),
+            acting_as: effect
+                .acting_as()
+                .or(parent.as_ref().and_then(|it| it.0.acting_as.as_ref()))
+                .cloned(),
+            tree,
+            parent,
+            effect,
+            nth,
+            depth,
+            run_id: OnceLock::new(),
+            state: Mutex::new(None),
+            replayed: AtomicBool::new(false),
+            dropping: AtomicU8::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl fmt::Debug for RunContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunContext({:?})", self.path())
+    }
+}

@@ -1,0 +1,99 @@
+//! Steps 2 and 7 at the door: what was recorded is used again, what is new is recorded.
+
+use serde_json::Value;
+
+use crate::context::RunContext;
+use crate::data::{Data, Look};
+use crate::effect::EffectKind;
+use crate::error::{Error, Result};
+use crate::journal::{OutputRecord, RunJournal, Slot};
+
+/// An effect's place in the journal, held from before it opens until it is closed.
+pub(super) struct Record<'a> {
+    journal: &'a RunJournal,
+    cx: &'a RunContext,
+    path: String,
+    input: Option<String>,
+}
+
+impl<'a> Record<'a> {
+    /// Takes the effect's place.
+    ///
+    /// Fails when a step of the same name is open below the same parent: which of the two a
+    /// record belonged to would depend on which came first.
+    pub(super) fn claim(
+        journal: &'a RunJournal,
+        cx: &'a RunContext,
+        input: Option<&dyn Look>,
+    ) -> Result<Self> {
+        let given = match (cx.effect().input(), input) {
+            (Some(value), _) => Some(OutputRecord::digest(value)),
+            (None, Some(look)) => Some(OutputRecord::digest(&look.look()?)),
+            (None, None) => None,
+        };
+        if is_named(cx) && !cx.claim_name() {
+            let message = format!(
+                "two effects named {:?} run at the same time: name them apart, so that each finds its record",
+                cx.effect().name()
+            );
+            return Err(Error::invalid(message).at(|| cx.path()));
+        }
+        Ok(Self {
+            journal,
+            cx,
+            path: cx.path(),
+            input: given,
+        })
+    }
+
+    /// The digest of what goes in.
+    pub(super) fn given(&self) -> Option<&str> {
+        self.input.as_deref()
+    }
+
+    /// What an earlier attempt recorded here.
+    pub(super) async fn recorded(&self) -> Result<Option<Value>> {
+        let Some(value) = self.journal.get(Slot::Output(&self.path)).await? else {
+            return Ok(None);
+        };
+        let record = OutputRecord::from_value(value)?;
+        if record.input != self.input {
+            let message = "it was recorded with another input: the definition or something it depends on changed";
+            return Err(Error::invalid(message).at(|| self.path.clone()));
+        }
+        Ok(Some(record.output))
+    }
+
+    /// Records what the effect gave.
+    pub(super) async fn keep(&self, output: &impl Data) -> Result<()> {
+        let record = OutputRecord {
+            input: self.input.clone(),
+            output: output.to_value()?,
+        };
+        if self.cx.effect().kind() == EffectKind::Model {
+            // First, so that a crash forgets nothing that a provider has billed.
+            self.journal.save(self.cx.tree()).await?;
+        }
+        self.journal
+            .put(Slot::Output(&self.path), record.to_value()?)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if is_named(self.cx) {
+            self.cx.release_name();
+        }
+    }
+}
+
+/// Whether only its name tells it from others that run at the same time: turns are numbered, tool
+/// calls have an id.
+fn is_named(cx: &RunContext) -> bool {
+    match cx.effect().kind() {
+        EffectKind::Step | EffectKind::Agent | EffectKind::Workflow => true,
+        EffectKind::Turn | EffectKind::Model | EffectKind::Tool => false,
+    }
+}

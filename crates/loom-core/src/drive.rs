@@ -1,0 +1,212 @@
+//! Driving a root run: cancellation from outside, the deadline, settling, the report.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::future::join_all;
+use tokio::runtime::Handle;
+
+use crate::context::RunContext;
+use crate::data::Data;
+use crate::effect::{Effect, EffectKind};
+use crate::ending::CancelReason;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::EventKind;
+use crate::handle::Cancel;
+use crate::into_step::IntoStep;
+use crate::journal::{RunJournal, Status};
+use crate::observer::DynObserver;
+use crate::outcome::{Outcome, Report, Settlement};
+use crate::poll::{caught, caught_now, within};
+use crate::runnable::Kind;
+use crate::tree::Tree;
+
+/// Runs a step as the root: an agent or a workflow opens its run itself, all else is wrapped in
+/// one.
+pub(crate) async fn run_root<I: Data, M, S>(cx: &RunContext, step: &S, input: I) -> Result<S::Out>
+where
+    S: IntoStep<I, M>,
+    S::Out: Data,
+{
+    let info = step.step_info();
+    match info.kind {
+        Kind::Agent | Kind::Workflow => step.run_step(cx, input).await,
+        Kind::Function => {
+            let effect = Effect::new(
+                EffectKind::Workflow,
+                info.name.or_else(|| "function".into()),
+            );
+            cx.perform_with(effect, input, |cx, input| async move {
+                step.run_step(&cx, input).await
+            })
+            .await
+        }
+    }
+}
+
+/// Drives a root's body to its end, or to its cancellation, and settles the observers.
+pub(crate) async fn drive<T>(
+    cx: &RunContext,
+    body: impl Future<Output = Result<T>> + Send,
+) -> Result<Outcome<T>> {
+    let tree = cx.tree();
+    // Declared before the body, so that on a drop the body's effects close before this settles.
+    let end = End(tree);
+    let result = stoppable(&tree.cancel, tree.deadline, Box::pin(caught(body))).await;
+    tree.end();
+    let unsaved = match &tree.journal {
+        Some(journal) => Box::pin(save(tree, journal, result.as_ref().err())).await,
+        None => None,
+    };
+    let mut settled = settle(tree).await;
+    settled.extend(unsaved);
+    let unseen = end.finish(&settled);
+    let report = report(tree, settled);
+    match result {
+        Ok(_) if unseen => Err(Error::invalid(
+            "the runnable says it is an agent or a workflow, yet opened no run: open one, or say it is a function",
+        )
+        .of_run(report)),
+        Ok(output) => Ok(Outcome::new(output, report)),
+        Err(error) => Err(error.of_run(report)),
+    }
+}
+
+type Body<'a, T> = Pin<Box<dyn Future<Output = Result<Result<T>, String>> + Send + 'a>>;
+
+/// The body's end, or its cancellation; a cancelled body is dropped, which closes all it opened.
+pub(crate) async fn stoppable<T>(
+    cancel: &Cancel,
+    deadline: Option<tokio::time::Instant>,
+    body: Body<'_, T>,
+) -> Result<T> {
+    let mut body = Some(body);
+    let mut alarm: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    poll_fn(move |task| {
+        cancel.register(task.waker());
+        if let Some(deadline) = deadline {
+            let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if alarm.as_mut().poll(task).is_ready() {
+                cancel.request(CancelReason::Deadline);
+            }
+        }
+        if let Some(why) = cancel.reason() {
+            let message = match caught_now(|| body = None) {
+                Ok(()) => format!("the run was cancelled ({why})"),
+                Err(panic) => {
+                    format!("the run was cancelled ({why}); it panicked while it stopped: {panic}")
+                }
+            };
+            return Poll::Ready(Err(Error::cancelled(why, message)));
+        }
+        poll_body(&mut body, task)
+    })
+    .await
+}
+
+fn poll_body<T>(body: &mut Option<Body<'_, T>>, task: &mut Context<'_>) -> Poll<Result<T>> {
+    let poll = body
+        .as_mut()
+        .map_or(Poll::Pending, |body| body.as_mut().poll(task));
+    poll.map(|ended| ended.unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic))))
+}
+
+/// Writes into the journal how the run came out. An output that can't be marked as given is given
+/// all the same; the outcome says so.
+async fn save(tree: &Tree, journal: &RunJournal, error: Option<&Error>) -> Option<Settlement> {
+    match error {
+        None => journal.set_status(Status::Ended),
+        Some(paused) if paused.kind() == ErrorKind::Paused => {
+            journal.set_status(Status::Paused(paused.questions().to_vec()));
+        }
+        // A run that waited and was gone on with in vain still waits.
+        Some(_) => (),
+    }
+    // Like all that settles: it never holds a finished output up for long.
+    let limit = Handle::try_current()
+        .is_ok()
+        .then_some(tree.parts.settle_max);
+    let unsaved = match caught(within(limit, journal.save(tree))).await {
+        Ok(Some(saved)) => saved.err()?,
+        Ok(None) => Error::new(
+            ErrorKind::Internal,
+            format!("it didn't settle within {:?}", tree.parts.settle_max),
+        ),
+        Err(panic) => Error::new(
+            ErrorKind::Internal,
+            format!("it panicked while settling: {panic}"),
+        ),
+    };
+    Some(Settlement::new("journal", Err(unsaved)))
+}
+
+async fn settle(tree: &Tree) -> Vec<Settlement> {
+    if tree.parts.observers.is_empty() {
+        return Vec::new();
+    }
+    let settling = tree.parts.observers.iter().map(|observer| async move {
+        let settled = within(Some(tree.parts.settle_max), observer.settle(&tree.root_id));
+        match caught(settled).await {
+            Ok(Some(settlement)) => settlement,
+            Ok(None) => unsettled(
+                &**observer,
+                format!("it didn't settle within {:?}", tree.parts.settle_max),
+            ),
+            Err(panic) => unsettled(&**observer, format!("it panicked while settling: {panic}")),
+        }
+    });
+    let mut settled = join_all(settling).await;
+    settled.retain(|it| !it.is_nothing());
+    settled
+}
+
+fn unsettled(observer: &dyn DynObserver, why: String) -> Settlement {
+    let name = caught_now(|| observer.name().to_owned()).unwrap_or_else(|_| "observer".to_owned());
+    Settlement::new(name, Err(Error::new(ErrorKind::Internal, why)))
+}
+
+fn report(tree: &Tree, settled: Vec<Settlement>) -> Report {
+    Report {
+        run_id: tree.root_id.clone(),
+        session_id: tree.session.clone(),
+        trace_id: tree.trace_id,
+        visited: tree.take_visited(),
+        usage: tree.usage(),
+        anchors: settled
+            .iter()
+            .filter_map(|it| it.result.as_ref().ok()?.clone())
+            .collect(),
+        settled,
+    }
+}
+
+/// Ends the tree on every way out, and tells the observers that it is settled.
+struct End<'a>(&'a Tree);
+
+impl End<'_> {
+    /// Whether no root was ever opened.
+    fn finish(&self, settled: &[Settlement]) -> bool {
+        self.0.end();
+        if let Some(journal) = &self.0.journal {
+            journal.release();
+        }
+        match self.0.take_root() {
+            None => true,
+            Some(root) => {
+                if self.0.is_told() {
+                    root.emit(EventKind::Settled {
+                        settlements: settled,
+                    });
+                }
+                false
+            }
+        }
+    }
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.finish(&[]);
+    }
+}

@@ -1,0 +1,224 @@
+//! `Effect`: what is about to happen, as it is announced at the door.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::attributes::{AttrValue, Attributes, key};
+use crate::budget::Amount;
+use crate::ids::UserId;
+use crate::name::Name;
+
+/// What sort of effect passes the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectKind {
+    /// A workflow's run.
+    Workflow,
+    /// A step of a workflow, or `cx.step`.
+    Step,
+    /// An agent's run.
+    Agent,
+    /// A turn of an agent's loop.
+    Turn,
+    /// A call of a model.
+    Model,
+    /// A call of a tool.
+    Tool,
+}
+
+impl EffectKind {
+    /// The span's name: the project's contract with those who read traces.
+    pub fn span_name(self) -> &'static str {
+        match self {
+            Self::Workflow => "loom.workflow.run",
+            Self::Step => "loom.workflow.step",
+            Self::Agent => "loom.run",
+            Self::Turn => "loom.turn",
+            Self::Model => "loom.model.stream",
+            Self::Tool => "loom.tool",
+        }
+    }
+
+    /// Who emits such a span: `workflow` or `agent`.
+    pub fn pattern(self) -> &'static str {
+        match self {
+            Self::Workflow | Self::Step => "workflow",
+            Self::Agent | Self::Turn | Self::Model | Self::Tool => "agent",
+        }
+    }
+
+    /// Whether it is a run: an agent's or a workflow's.
+    pub fn is_run(self) -> bool {
+        match self {
+            Self::Workflow | Self::Agent => true,
+            Self::Step | Self::Turn | Self::Model | Self::Tool => false,
+        }
+    }
+}
+
+/// Something that is about to happen: its kind, its name and what is known beforehand.
+///
+/// ```
+/// use loom_core::{Effect, EffectKind, key};
+///
+/// let effect = Effect::tool("refund", "call_1").with(key::DESCRIPTION, "Pays money back.");
+/// assert_eq!(effect.kind(), EffectKind::Tool);
+/// assert_eq!(effect.to_string(), "loom.tool refund");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Effect {
+    kind: EffectKind,
+    name: Name,
+    at: Option<Name>,
+    input: Option<Arc<Value>>,
+    attributes: Attributes,
+    destructive: bool,
+    only_one: bool,
+    /// Boxed, since hardly any effect has it.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    acting_as: Option<UserId>,
+    wanted: Amount,
+}
+
+impl Effect {
+    /// An effect of this kind and name.
+    pub fn new(kind: EffectKind, name: impl Into<Name>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            at: None,
+            input: None,
+            attributes: Attributes::new(),
+            destructive: false,
+            only_one: false,
+            rare: None,
+        }
+    }
+
+    /// A call of a tool, with the id the model gave it. The id tells concurrent calls apart, in
+    /// paths too.
+    pub fn tool(name: impl Into<Name>, call_id: impl Into<Name>) -> Self {
+        // Both may be a model's own words.
+        let call_id = call_id.into().cut();
+        let mut effect = Self::new(EffectKind::Tool, name.into().cut());
+        // A description follows.
+        effect.attributes = Attributes::with_capacity(2);
+        effect.at = Some(call_id.clone());
+        effect.with(key::CALL_ID, call_id)
+    }
+
+    /// A turn of an agent's loop, counted from 0.
+    pub fn turn(turn: u32) -> Self {
+        Self::new(EffectKind::Turn, turn.to_string())
+            .only_one()
+            .with(key::TURN, turn)
+    }
+
+    /// The `index`-th of several effects of one name that may run at the same time.
+    #[must_use]
+    pub fn at_index(mut self, index: usize) -> Self {
+        self.at = Some(index.to_string().into());
+        self
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<AttrValue>) -> Self {
+        self.attributes.set(name, value);
+        self
+    }
+
+    /// Shows gates what goes in: the very value the body will use, so that what was approved is
+    /// what runs.
+    #[must_use]
+    pub fn with_input(mut self, input: Arc<Value>) -> Self {
+        self.input = Some(input);
+        self
+    }
+
+    /// Says that no other effect of this name is opened below the same parent: then there is
+    /// nothing to count for its path.
+    #[must_use]
+    pub fn only_one(mut self) -> Self {
+        self.only_one = true;
+        self
+    }
+
+    pub(crate) fn is_only_one(&self) -> bool {
+        self.only_one
+    }
+
+    /// Marks an effect that can't be undone.
+    #[must_use]
+    pub fn destructive(mut self, destructive: bool) -> Self {
+        self.destructive = destructive;
+        self
+    }
+
+    /// Says what a model call may take at most: it is reserved of the tree's limits before the
+    /// call, and settled by [`RunContext::spend`](crate::RunContext::spend) after it.
+    #[must_use]
+    pub fn reserving(mut self, tokens: u64, cost_micro_usd: u64) -> Self {
+        self.rare.get_or_insert_default().wanted = Amount {
+            tokens,
+            cost_micro_usd,
+        };
+        self
+    }
+
+    pub(crate) fn acting_as_user(mut self, user: UserId) -> Self {
+        self.rare.get_or_insert_default().acting_as = Some(user);
+        self
+    }
+
+    pub(crate) fn acting_as(&self) -> Option<&UserId> {
+        self.rare.as_ref()?.acting_as.as_ref()
+    }
+
+    pub(crate) fn wanted(&self) -> Amount {
+        self.rare.as_ref().map_or(Amount::default(), |it| it.wanted)
+    }
+
+    /// What sort of effect it is.
+    pub fn kind(&self) -> EffectKind {
+        self.kind
+    }
+
+    /// The name of the step, agent, tool or workflow; the number of a turn.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The call id or index that tells it from others of its name.
+    pub fn at(&self) -> Option<&Name> {
+        self.at.as_ref()
+    }
+
+    /// What goes in, where the caller shows it: always for a tool.
+    pub fn input(&self) -> Option<&Value> {
+        self.input.as_deref()
+    }
+
+    /// What is known beforehand.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Whether it can't be undone.
+    pub fn is_destructive(&self) -> bool {
+        self.destructive
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.span_name(), self.name)
+    }
+}

@@ -1,0 +1,310 @@
+//! One `Error` at the seam: what happened, of which kind, where, and what the run did until then.
+
+use std::fmt;
+
+use crate::ending::{CancelReason, Ending};
+use crate::outcome::Report;
+use crate::question::Question;
+
+/// Any error that may cross threads: what steps written by users may give.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of thing went wrong. It decides whether a retry helps, whether a model is told,
+/// and how the span closes.
+///
+/// | kind | made by | retried | told to the model | closes as |
+/// |---|---|---|---|---|
+/// | `Failed` | a step's or tool's own error | yes | yes | failed |
+/// | `Upstream` | a model or service | if retryable | yes | failed |
+/// | `Timeout` | a `.timeout(..)` | yes | yes | failed |
+/// | `Invalid` | bad input, arguments, output, definition | no | yes | failed |
+/// | `Denied` | a gate | no | yes | denied |
+/// | `Panicked` | a caught panic | no | yes, the message only | failed |
+/// | `Interrupted` | a limit: a run's own, or one of the whole tree | no | own: yes, tree: no | interrupted |
+/// | `Cancelled` | a handle, a deadline, a sibling, a dropped future | no | no | cancelled |
+/// | `Paused` | a question without an answer | no | no | paused |
+/// | `Internal` | a bug or a broken store of ours | no | no | failed |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A step's or tool's own error: the default for errors of users' functions.
+    Failed,
+    /// A model or another service failed.
+    Upstream,
+    /// A time limit passed.
+    Timeout,
+    /// Bad input, arguments, output or definition.
+    Invalid,
+    /// A gate said no.
+    Denied,
+    /// A limit was reached.
+    Interrupted,
+    /// The run was cancelled.
+    Cancelled,
+    /// The run waits for an answer.
+    Paused,
+    /// A panic was caught.
+    Panicked,
+    /// A bug or a broken store of ours.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The kind's name in records: `failed`, `upstream`, `timeout` and so on.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Upstream => "upstream",
+            Self::Timeout => "timeout",
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+            Self::Paused => "paused",
+            Self::Panicked => "panicked",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// What went wrong in a run.
+///
+/// Displayed with the path of the effect it happened in: `refund/authorize: no such invoice`.
+///
+/// ```
+/// use loom_core::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::Invalid, "the amount is negative");
+/// assert_eq!(error.kind(), ErrorKind::Invalid);
+/// assert_eq!(error.to_string(), "the amount is negative");
+/// assert!(!error.is_retryable());
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    path: Option<String>,
+    source: Option<BoxError>,
+    cancelled: CancelReason,
+    retryable: bool,
+    tree_wide: bool,
+    questions: Vec<Question>,
+    report: Option<Box<Report>>,
+}
+
+impl Error {
+    /// An error of this kind; the message in lower case, without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            path: None,
+            source: None,
+            cancelled: CancelReason::Requested,
+            retryable: matches!(kind, ErrorKind::Failed | ErrorKind::Timeout),
+            tree_wide: false,
+            questions: Vec::new(),
+            report: None,
+        }))
+    }
+
+    /// Bad input, arguments, output or definition.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// An error of this kind that keeps the one it came from.
+    pub fn with_source(
+        kind: ErrorKind,
+        message: impl Into<String>,
+        source: impl Into<BoxError>,
+    ) -> Self {
+        let mut error = Self::new(kind, message);
+        error.0.source = Some(source.into());
+        error
+    }
+
+    /// Takes any error: one of ours as it is, any other as `Failed` with itself as the source.
+    pub fn from_any(error: impl Into<BoxError>) -> Self {
+        match error.into().downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => {
+                let message = other.to_string();
+                Self::with_source(ErrorKind::Failed, message, other)
+            }
+        }
+    }
+
+    /// An effect that was cancelled for this reason.
+    pub fn cancelled(reason: CancelReason, message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Cancelled, message);
+        error.0.cancelled = reason;
+        error
+    }
+
+    /// A limit of the whole tree was reached.
+    pub(crate) fn tree_wide(message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Interrupted, message);
+        error.0.tree_wide = true;
+        error
+    }
+
+    /// The run waits for answers to these questions.
+    pub(crate) fn paused(questions: Vec<Question>) -> Self {
+        let asked: Vec<String> = questions.iter().map(Question::to_string).collect();
+        let mut error = Self::new(
+            ErrorKind::Paused,
+            format!("waits for an answer: {}", asked.join("; ")),
+        );
+        error.0.questions = questions;
+        error
+    }
+
+    /// Says whether trying again may help; only `Upstream` errors need to be told.
+    #[must_use]
+    pub fn retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+
+    /// What sort of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What went wrong, without the path: what a model is told.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The path of the innermost effect it happened in, once it left that effect.
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// Whether trying the same again may help.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// Whether a limit of the whole tree was reached: then no run of the tree goes on.
+    pub fn is_tree_wide(&self) -> bool {
+        self.0.tree_wide
+    }
+
+    /// Whether nothing may handle this error: it ends or pauses the whole tree, so no model is
+    /// told and no fallback is tried.
+    pub fn ends_tree(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Cancelled | ErrorKind::Paused | ErrorKind::Internal => true,
+            ErrorKind::Interrupted => self.0.tree_wide,
+            ErrorKind::Failed
+            | ErrorKind::Upstream
+            | ErrorKind::Timeout
+            | ErrorKind::Invalid
+            | ErrorKind::Denied
+            | ErrorKind::Panicked => false,
+        }
+    }
+
+    /// How the effect that ends with this error closes.
+    pub fn ending(&self) -> Ending {
+        match self.0.kind {
+            ErrorKind::Denied => Ending::Denied,
+            ErrorKind::Interrupted => Ending::Interrupted,
+            ErrorKind::Cancelled => Ending::Cancelled {
+                why: self.0.cancelled,
+            },
+            ErrorKind::Paused => Ending::Paused,
+            ErrorKind::Failed
+            | ErrorKind::Upstream
+            | ErrorKind::Timeout
+            | ErrorKind::Invalid
+            | ErrorKind::Panicked
+            | ErrorKind::Internal => Ending::Failed,
+        }
+    }
+
+    /// What the run did until it ended with this error; `None` before a run began.
+    pub fn run(&self) -> Option<&Report> {
+        self.0.report.as_deref()
+    }
+
+    /// What a paused run waits to be told; empty for any other error.
+    pub fn questions(&self) -> &[Question] {
+        &self.0.questions
+    }
+
+    /// The run waits for what both wait for.
+    pub(crate) fn asking_too(self, other: Self) -> Self {
+        let (path, mut questions) = (self.0.path, self.0.questions);
+        questions.extend(other.0.questions);
+        if questions.is_empty() {
+            Self::new(ErrorKind::Paused, self.0.message)
+        } else {
+            Self::paused(questions)
+        }
+        .at(|| path.unwrap_or_default())
+    }
+
+    pub(crate) fn of_kind(mut self, kind: ErrorKind, retryable: bool) -> Self {
+        // Kinds that end the tree are never relabelled into ones that something may handle.
+        if !self.ends_tree() {
+            (self.0.kind, self.0.retryable) = (kind, retryable);
+        }
+        self
+    }
+
+    pub(crate) fn in_context(mut self, context: &str) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    pub(crate) fn at(mut self, path: impl FnOnce() -> String) -> Self {
+        if self.0.path.is_none() {
+            // Empty before anything was opened.
+            self.0.path = Some(path()).filter(|path| !path.is_empty());
+        }
+        self
+    }
+
+    pub(crate) fn of_run(mut self, report: Report) -> Self {
+        self.0.report = Some(Box::new(report));
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.path {
+            Some(path) => write!(f, "{path}: {}", self.0.message),
+            None => f.write_str(&self.0.message),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message);
+        if let Some(path) = &self.0.path {
+            debug.field("path", path);
+        }
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|it| it as _)
+    }
+}

@@ -1,0 +1,117 @@
+//! `RunJournal`: one run's part of the journal, held under a lease.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::data::Data;
+use crate::error::Result;
+use crate::journal::{AnswerRecord, DynJournal, JournalRun, Lease, RunRecord, Slot, Status};
+use crate::tree::{Tree, unpoisoned};
+
+/// One run's part of the journal; the lease is given back on drop.
+pub(crate) struct RunJournal {
+    held: Held,
+    record: Mutex<RunRecord>,
+    /// Held while the record is written, so that an older one never lands after a newer.
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// A run that was claimed, given back on drop.
+pub(crate) struct Held {
+    store: Arc<dyn DynJournal>,
+    lease: Lease,
+}
+
+impl Held {
+    pub(crate) async fn claim(store: &Arc<dyn DynJournal>, run: &JournalRun) -> Result<Self> {
+        let lease = store.claim(run).await?;
+        Ok(Self {
+            store: store.clone(),
+            lease,
+        })
+    }
+
+    pub(crate) async fn get(&self, slot: Slot<'_>) -> Result<Option<Value>> {
+        self.store.get(&self.lease.run, slot).await
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.store.release(&self.lease);
+    }
+}
+
+impl RunJournal {
+    pub(crate) fn new(held: Held, record: RunRecord) -> Self {
+        Self {
+            held,
+            record: Mutex::new(record),
+            writing: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub(crate) async fn get(&self, slot: Slot<'_>) -> Result<Option<Value>> {
+        self.held.get(slot).await
+    }
+
+    pub(crate) async fn put(&self, slot: Slot<'_>, value: Value) -> Result<()> {
+        self.held.store.put(&self.held.lease, slot, value).await
+    }
+
+    /// The answer at this path, if there is one: `Err` with what was asked, if that was something
+    /// else than this question.
+    pub(crate) async fn answer_to(
+        &self,
+        asked: &Value,
+        path: &str,
+    ) -> Result<Option<std::result::Result<Value, Value>>> {
+        let Some(record) = self.get(Slot::Answer(path)).await? else {
+            return Ok(None);
+        };
+        let AnswerRecord { question, answer } = AnswerRecord::from_value(record)?;
+        if question != *asked {
+            return Ok(Some(Err(question)));
+        }
+        self.waits_no_more_for(path);
+        self.write_record().await?;
+        Ok(Some(Ok(answer)))
+    }
+
+    fn waits_no_more_for(&self, path: &str) {
+        let mut record = unpoisoned(&self.record);
+        if let Status::Paused(questions) = &mut record.status {
+            questions.retain(|it| it.path != path);
+            if questions.is_empty() {
+                record.status = Status::Open;
+            }
+        }
+    }
+
+    /// Writes down how far the run came and what it used.
+    pub(crate) async fn save(&self, tree: &Tree) -> Result<()> {
+        {
+            let mut record = unpoisoned(&self.record);
+            record.used = tree.budget.used();
+            record.tally = tree.tally();
+        }
+        self.write_record().await
+    }
+
+    /// Writes the record as it stands.
+    pub(crate) async fn write_record(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
+        let value = unpoisoned(&self.record).to_value()?;
+        self.put(Slot::Run, value).await
+    }
+
+    /// Gives the run back; a context that is kept must not keep it taken.
+    pub(crate) fn release(&self) {
+        self.held.store.release(&self.held.lease);
+    }
+
+    pub(crate) fn set_status(&self, status: Status) {
+        unpoisoned(&self.record).status = status;
+    }
+}

@@ -1,0 +1,204 @@
+//! `Launch`: from a session and a step to a tree that is driven.
+
+use std::sync::Arc;
+
+use crate::admission::Admitted;
+use crate::context::RunContext;
+use crate::data::Data;
+use crate::drive::{drive, run_root, stoppable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handle::{Cancel, Handle};
+use crate::ids::RunId;
+use crate::into_step::IntoStep;
+use crate::journal::{Held, JournalRun, RunJournal, RunRecord, Slot};
+use crate::outcome::Outcome;
+use crate::poll::caught;
+use crate::session::Session;
+use crate::stream::EventQueue;
+use crate::trace::{SpanId, TraceId};
+use crate::tree::{Carried, Origin, Tree};
+
+/// A run that is about to begin.
+pub(crate) struct Launch {
+    session: Session,
+    run_id: RunId,
+    cancel: Arc<Cancel>,
+    queue: Option<Arc<EventQueue>>,
+}
+
+impl Launch {
+    pub(crate) fn new(session: &Session, queue: Option<Arc<EventQueue>>) -> Self {
+        Self {
+            session: session.clone(),
+            run_id: session.new_run_id(),
+            cancel: Arc::default(),
+            queue,
+        }
+    }
+
+    pub(crate) fn resuming(session: &Session, run_id: RunId) -> Self {
+        Self {
+            session: session.clone(),
+            run_id,
+            cancel: Arc::default(),
+            queue: None,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle::new(self.run_id.clone(), self.cancel.clone())
+    }
+
+    pub(crate) async fn run<I: Data, M, S>(self, step: &S, input: I) -> Result<Outcome<S::Out>>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        let _admitted = self.admit()?;
+        let ids = &self.session.parts.ids;
+        let trace = self
+            .session
+            .caller
+            .map_or_else(|| ids.trace_id(), |caller| caller.trace_id);
+        let mut origin = self.origin(Some(trace))?;
+        if self.session.parts.journal.is_some() {
+            // The bare context takes the first span id, the root the second.
+            let root = SpanId::nth(origin.span_seed, 1).to_string();
+            let of = step.step_info().name.to_string();
+            let record = RunRecord::new(
+                trace.to_string(),
+                root,
+                of,
+                input.to_value()?,
+                origin.limits,
+            );
+            let body = Box::pin(caught(self.begin(record)));
+            let begun = Box::pin(stoppable(&self.cancel, origin.deadline, body));
+            origin.journal = Some(begun.await?);
+        }
+        let cx = self.root(origin);
+        drive(&cx, run_root(&cx, step, input)).await
+    }
+
+    pub(crate) async fn resume<I: Data, M, S>(self, step: &S) -> Result<Outcome<S::Out>>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        let _admitted = self.admit()?;
+        let mut origin = self.origin(None)?;
+        let body = Box::pin(caught(self.recall()));
+        let recalled = Box::pin(stoppable(&self.cancel, origin.deadline, body));
+        let (journal, record) = recalled.await?;
+        let of = step.step_info().name;
+        if record.of != of.as_str() {
+            let message = format!(
+                "the run {} is one of {:?}, not of {of:?}",
+                self.run_id, record.of
+            );
+            return Err(Error::invalid(message));
+        }
+        origin.carried = Carried {
+            trace: Some(trace_of(&record)?),
+            root_span: span_of(&record),
+            used: record.used,
+            tally: record.tally,
+            resumed: true,
+        };
+        let input = I::from_value(record.input).map_err(|e| {
+            let message = format!(
+                "the run {} was begun with another type of input",
+                self.run_id
+            );
+            Error::with_source(ErrorKind::Invalid, message, e)
+        })?;
+        (origin.limits, origin.journal) = (record.limits, Some(journal));
+        let cx = self.root(origin);
+        drive(&cx, run_root(&cx, step, input)).await
+    }
+
+    fn admit(&self) -> Result<Admitted> {
+        self.session.parts.admission.admit(&self.cancel)
+    }
+
+    fn origin(&self, trace: Option<TraceId>) -> Result<Origin> {
+        let session = &self.session;
+        Ok(Origin {
+            scope: session.scope()?,
+            session_given: session.is_named(),
+            caller: session.caller,
+            deadline: session
+                .deadline
+                .and_then(|limit| tokio::time::Instant::now().checked_add(limit)),
+            limits: session.limits,
+            queue: self.queue.clone(),
+            journal: None,
+            span_seed: session.parts.ids.span_seed(),
+            carried: Carried {
+                trace,
+                ..Carried::default()
+            },
+        })
+    }
+
+    fn root(&self, origin: Origin) -> RunContext {
+        let tree = Tree::new(
+            &self.session.parts,
+            self.run_id.clone(),
+            self.cancel.clone(),
+            origin,
+        );
+        RunContext::bare(Arc::new(tree))
+    }
+
+    /// Takes a new run's place in the journal.
+    async fn begin(&self, record: RunRecord) -> Result<RunJournal> {
+        let journal = self.claim(record).await?;
+        journal.write_record().await?;
+        Ok(journal)
+    }
+
+    /// Takes over a run that the journal knows.
+    async fn recall(&self) -> Result<(RunJournal, RunRecord)> {
+        let store = self.session.journal()?;
+        if store.get(&self.journal_run()?, Slot::Run).await?.is_none() {
+            return Err(Error::invalid(format!(
+                "there is no run {} in this session",
+                self.run_id
+            )));
+        }
+        // Read again under the lease: another worker may have gone on with it in between.
+        let held = Held::claim(store, &self.journal_run()?).await?;
+        let record = RunRecord::read(held.get(Slot::Run).await?.unwrap_or_default())?;
+        Ok((RunJournal::new(held, record.clone()), record))
+    }
+
+    async fn claim(&self, record: RunRecord) -> Result<RunJournal> {
+        let store = self.session.journal()?;
+        let held = Held::claim(store, &self.journal_run()?).await?;
+        Ok(RunJournal::new(held, record))
+    }
+
+    fn journal_run(&self) -> Result<JournalRun> {
+        Ok(JournalRun {
+            scope: self.session.scope()?,
+            root: self.run_id.clone(),
+        })
+    }
+}
+
+fn trace_of(record: &RunRecord) -> Result<TraceId> {
+    let trace = u128::from_str_radix(&record.trace, 16)
+        .ok()
+        .and_then(TraceId::new);
+    trace.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            "the journal's record of the run has no trace id",
+        )
+    })
+}
+
+fn span_of(record: &RunRecord) -> Option<SpanId> {
+    SpanId::new(u64::from_str_radix(&record.root_span, 16).ok()?)
+}

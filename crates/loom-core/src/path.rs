@@ -1,0 +1,154 @@
+//! Paths: where in a run's tree an effect stands, and how often its name was opened there.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::effect::{Effect, EffectKind};
+use crate::name::Name;
+
+/// Writes the effect's segment: its escaped name, with the prefix and brackets of its kind, and
+/// `#nth` from the second opening on.
+pub(crate) fn push_segment(path: &mut String, effect: &Effect, nth: u32) {
+    path.push_str(match effect.kind() {
+        EffectKind::Turn => "turn:",
+        EffectKind::Tool => "tool:",
+        EffectKind::Model => "model:",
+        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent => "",
+    });
+    push_name(path, effect);
+    if let Some(at) = effect.at() {
+        path.push('[');
+        push_escaped(path, at);
+        path.push(']');
+    }
+    if nth > 1 {
+        // Writing to a String can't fail.
+        let _ = write!(path, "#{nth}");
+    }
+}
+
+/// The name; a step's that looks like another kind's segment has its colon escaped.
+fn push_name(path: &mut String, effect: &Effect) {
+    let is_plain = matches!(
+        effect.kind(),
+        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent
+    );
+    match effect.name().split_once(':') {
+        Some((prefix @ ("turn" | "tool" | "model"), rest)) if is_plain => {
+            path.push_str(prefix);
+            path.push_str("%3A");
+            push_escaped(path, rest);
+        }
+        _ => push_escaped(path, effect.name()),
+    }
+}
+
+fn push_escaped(path: &mut String, name: &str) {
+    for c in name.chars() {
+        if matches!(c, '%' | '/' | '#' | '[' | ']') || c.is_control() {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(path, "%{byte:02X}");
+            }
+        } else {
+            path.push(c);
+        }
+    }
+}
+
+/// How often each segment was opened under one parent.
+#[derive(Clone, Default)]
+pub(crate) struct Siblings {
+    few: Vec<(Key, u32)>,
+    many: HashMap<Key, u32>,
+}
+
+/// Beyond this many names a map is quicker than looking at each.
+const FEW: usize = 8;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    prefix: u8,
+    name: Name,
+    at: Option<Name>,
+}
+
+impl Siblings {
+    /// Counts one more opening of the effect's segment; gives how many there are now.
+    pub(crate) fn count(&mut self, effect: &Effect) -> u32 {
+        let prefix = match effect.kind() {
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent => 0,
+            EffectKind::Turn => 1,
+            EffectKind::Tool => 2,
+            EffectKind::Model => 3,
+        };
+        let found = self.few.iter_mut().find(|(key, _)| {
+            key.prefix == prefix && key.name == *effect.name() && key.at.as_ref() == effect.at()
+        });
+        if let Some((_, count)) = found {
+            *count += 1;
+            return *count;
+        }
+        let key = Key {
+            prefix,
+            name: effect.name().clone(),
+            at: effect.at().cloned(),
+        };
+        if self.few.len() < FEW {
+            if self.few.is_empty() {
+                self.few.reserve_exact(1);
+            }
+            self.few.push((key, 1));
+            return 1;
+        }
+        let count = self.many.entry(key).or_insert(0);
+        *count += 1;
+        *count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_escapes_what_paths_are_made_of() {
+        let segment = |effect: Effect, nth| {
+            let mut path = String::new();
+            push_segment(&mut path, &effect, nth);
+            path
+        };
+        let step = |name: &'static str| Effect::new(EffectKind::Step, name);
+        assert_eq!(segment(step("load"), 1), "load");
+        assert_eq!(segment(step("load"), 2), "load#2");
+        assert_eq!(
+            segment(step("a/b#[c]%\n\u{85}é"), 1),
+            "a%2Fb%23%5Bc%5D%25%0A%C2%85é"
+        );
+        assert_eq!(segment(step("item").at_index(3), 1), "item[3]");
+        assert_eq!(
+            segment(Effect::tool("refund", "c]1"), 1),
+            "tool:refund[c%5D1]"
+        );
+        assert_eq!(segment(step("turn:0"), 1), "turn%3A0");
+        assert_eq!(segment(step("a:b"), 1), "a:b");
+        assert_eq!(segment(Effect::turn(0), 1), "turn:0");
+        assert_eq!(
+            segment(Effect::new(EffectKind::Model, "opus"), 2),
+            "model:opus#2"
+        );
+    }
+
+    #[test]
+    fn openings_are_counted_per_segment() {
+        let mut siblings = Siblings::default();
+        for round in 1..=3 {
+            for name in 0..40 {
+                let effect = Effect::new(EffectKind::Step, format!("step {name}"));
+                assert_eq!(siblings.count(&effect), round);
+            }
+        }
+        assert_eq!(siblings.count(&Effect::tool("step 1", "c1")), 1);
+        assert_eq!(siblings.count(&Effect::tool("step 1", "c2")), 1);
+        assert_eq!(siblings.count(&Effect::new(EffectKind::Agent, "step 1")), 4);
+    }
+}

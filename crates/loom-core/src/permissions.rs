@@ -1,0 +1,233 @@
+//! `Permissions`: the gate that is always there, with rules as data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wildmatch::WildMatchPattern;
+
+use crate::context::RunContext;
+use crate::effect::{Effect, EffectKind};
+use crate::gate::{Gate, Verdict};
+
+/// Which tools may be called: rules as data, of which the strictest that fits decides.
+///
+/// `deny` beats `ask` beats `allow`. A tool that no rule fits is allowed, unless it is
+/// destructive: then it is asked for. Asking without an approver and without a journal denies.
+///
+/// Written as data, patterns with `*` for any text:
+///
+/// ```
+/// use loom_core::{Decision, Loom, Permissions};
+///
+/// let permissions: Permissions = serde_json::from_str(r#"{"rules": [
+///     {"decision": "allow", "tool": "refund", "arguments": {"currency": "EUR"}},
+///     {"decision": "deny",  "tool": "delete_*"},
+///     {"decision": "ask",   "destructive": true}
+/// ]}"#)?;
+/// assert_eq!(permissions.rules()[1].decision, Decision::Deny);
+/// let loom = Loom::builder().permissions(permissions).build();
+/// # let _ = loom;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permissions {
+    rules: Vec<Rule>,
+}
+
+/// One rule: a decision, and what it is about. What is left out fits everything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Rule {
+    /// What is decided for calls that the rule fits.
+    pub decision: Decision,
+    /// The tool's name, with `*` for any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Whether the tool is marked destructive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destructive: Option<bool>,
+    /// Arguments by name or JSON pointer (`/customer/id`), with `*` for any text; values that are
+    /// no text are compared as JSON. An argument that is absent doesn't fit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, String>,
+}
+
+/// What a rule decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The call may happen.
+    Allow,
+    /// Somebody is asked first.
+    Ask,
+    /// The call must not happen.
+    Deny,
+}
+
+impl Permissions {
+    /// No rules: destructive tools are asked for, all others allowed.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These permissions and one more rule.
+    ///
+    /// ```
+    /// use loom_core::{Decision, Permissions, Rule};
+    ///
+    /// let permissions = Permissions::new().rule(Rule::new(Decision::Deny).tool("delete_*"));
+    /// assert_eq!(permissions.rules().len(), 1);
+    /// ```
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The strictest decision of all rules that fit, and the number of its rule, counted from 1.
+    fn decide(&self, effect: &Effect) -> (Decision, Option<usize>) {
+        let fitting = self
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| rule.fits(effect));
+        let strictest = fitting
+            .map(|(i, rule)| (rule.decision, i + 1))
+            .max_by_key(|(decision, i)| (*decision, usize::MAX - i));
+        match strictest {
+            Some((decision, number)) => (decision, Some(number)),
+            None if effect.is_destructive() => (Decision::Ask, None),
+            None => (Decision::Allow, None),
+        }
+    }
+}
+
+impl Rule {
+    /// A rule that fits every call.
+    pub fn new(decision: Decision) -> Self {
+        Self {
+            decision,
+            tool: None,
+            destructive: None,
+            arguments: BTreeMap::new(),
+        }
+    }
+
+    /// Only for tools of this name, with `*` for any text.
+    #[must_use]
+    pub fn tool(self, pattern: impl Into<String>) -> Self {
+        Self {
+            tool: Some(pattern.into()),
+            ..self
+        }
+    }
+
+    /// Only for tools that are (not) marked destructive.
+    #[must_use]
+    pub fn destructive(self, destructive: bool) -> Self {
+        Self {
+            destructive: Some(destructive),
+            ..self
+        }
+    }
+
+    /// Only for calls with such an argument, named or by JSON pointer.
+    #[must_use]
+    pub fn argument(mut self, name: impl Into<String>, pattern: impl Into<String>) -> Self {
+        self.arguments.insert(name.into(), pattern.into());
+        self
+    }
+
+    fn fits(&self, effect: &Effect) -> bool {
+        let tool = self
+            .tool
+            .as_ref()
+            .is_none_or(|pattern| matches(pattern, effect.name()));
+        let flag = self
+            .destructive
+            .is_none_or(|it| it == effect.is_destructive());
+        tool && flag
+            && self
+                .arguments
+                .iter()
+                .all(|(name, pattern)| argument_fits(effect.input(), name, pattern))
+    }
+}
+
+/// `*` is any text; everything else is itself, `?` too. (The crate wants a character for "any
+/// one": NUL, which no name has.)
+fn matches(pattern: &str, text: &str) -> bool {
+    WildMatchPattern::<'*', '\0'>::new(pattern).matches(text)
+}
+
+fn argument_fits(arguments: Option<&Value>, name: &str, pattern: &str) -> bool {
+    let argument = match name.starts_with('/') {
+        true => arguments.and_then(|it| it.pointer(name)),
+        false => arguments.and_then(|it| it.get(name)),
+    };
+    match argument {
+        None => false,
+        Some(Value::String(text)) => matches(pattern, text),
+        Some(other) => matches(pattern, &other.to_string()),
+    }
+}
+
+/// The seat the permissions decide in.
+pub(crate) struct PermissionGate(pub(crate) Permissions);
+
+impl Gate for PermissionGate {
+    fn name(&self) -> &str {
+        "permissions"
+    }
+
+    fn concerns(&self, effect: &Effect) -> bool {
+        effect.kind() == EffectKind::Tool
+    }
+
+    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+        self.decide(effect)
+    }
+}
+
+impl PermissionGate {
+    pub(crate) fn decide(&self, effect: &Effect) -> Verdict {
+        let (decision, rule) = self.0.decide(effect);
+        let because = || {
+            rule.map_or("destructive tools are asked for".to_owned(), |it| {
+                format!("rule {it}")
+            })
+        };
+        match decision {
+            Decision::Allow => Verdict::Allow,
+            Decision::Ask => Verdict::Ask(format!(
+                "may the tool {:?} be called with {}? ({})",
+                effect.name(),
+                shown(effect.input()),
+                because()
+            )),
+            Decision::Deny => {
+                Verdict::Deny(format!("{} denies the tool {:?}", because(), effect.name()))
+            }
+        }
+    }
+}
+
+/// How much of a call's arguments a question shows.
+const SHOWN_CHARS_MAX: usize = 500;
+
+/// The arguments, for whoever is asked: nobody should have to approve what they can't see.
+fn shown(arguments: Option<&Value>) -> String {
+    let text = arguments.map_or_else(|| "no arguments".to_owned(), Value::to_string);
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,126 @@
+//! What happens around each poll of a body: watchers enter and leave, a panic is caught, time is
+//! bounded.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::context::RunContext;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Runs the future on this task; a panic in it becomes its text.
+pub(crate) async fn caught<T>(
+    future: impl Future<Output = T> + Send,
+) -> std::result::Result<T, String> {
+    let mut future = pin!(future);
+    poll_fn(
+        |task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(spent(panic))),
+        },
+    )
+    .await
+}
+
+/// Runs the function; a panic in it becomes its text.
+pub(crate) fn caught_now<T>(function: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    catch_unwind(AssertUnwindSafe(function)).map_err(spent)
+}
+
+/// The text of a panic that is over. What it was raised with is leaked, since dropping it could
+/// panic again, out here.
+fn spent(panic: Box<dyn Any + Send>) -> String {
+    let text = panic_text(&*panic);
+    std::mem::forget(panic);
+    text
+}
+
+/// The text a panic was raised with.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// Makes a body's future and polls it on this task, with its effect entered in every observer that
+/// wants to know of polls; a panic in it becomes an error. A function may panic before it gives its
+/// future, and a future when it is dropped at its end.
+pub(crate) async fn polled<'a, T, Fut>(
+    cx: &RunContext,
+    make: impl FnOnce() -> Fut + Send,
+) -> Result<T>
+where
+    Fut: Future<Output = Result<T>> + Send + 'a,
+{
+    let (mut make, mut body) = (Some(make), None::<BoxFuture<'a, Result<T>>>);
+    poll_fn(|task| {
+        let poll = caught_now(|| {
+            let _entered = Entered::new(cx);
+            if let Some(make) = make.take() {
+                body = Some(Box::pin(make()));
+            }
+            let Some(running) = &mut body else {
+                return Poll::Pending;
+            };
+            let poll = running.as_mut().poll(task);
+            if poll.is_ready() {
+                body = None;
+            }
+            poll
+        });
+        poll.unwrap_or_else(|panic| {
+            let _ = caught_now(|| body = None);
+            Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))
+        })
+    })
+    .await
+}
+
+/// An effect that is entered until this is dropped, so also when a poll panics.
+struct Entered<'a>(Option<&'a RunContext>);
+
+impl<'a> Entered<'a> {
+    fn new(cx: &'a RunContext) -> Self {
+        let parts = &cx.tree().parts;
+        if parts.pollers.is_empty() {
+            return Self(None);
+        }
+        parts.tell_pollers(parts.pollers.iter(), |observer| {
+            observer.enter(cx.span_id());
+        });
+        Self(Some(cx))
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(cx) = self.0 {
+            let parts = &cx.tree().parts;
+            parts.tell_pollers(parts.pollers.iter().rev(), |observer| {
+                observer.exit(cx.span_id());
+            });
+        }
+    }
+}
+
+/// Waits for the future at most this long; `None` when time is up.
+///
+/// A future that is ready at once needs no timer, and so no runtime that has one.
+pub(crate) async fn within<T>(
+    limit: Option<Duration>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    let first = poll_fn(|task| Poll::Ready(future.as_mut().poll(task))).await;
+    match (first, limit) {
+        (Poll::Ready(output), _) => Some(output),
+        (Poll::Pending, None) => Some(future.await),
+        (Poll::Pending, Some(limit)) => tokio::time::timeout(limit, future).await.ok(),
+    }
+}

@@ -1,0 +1,274 @@
+//! `Session`: who runs are for.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::ids::{RunId, SessionId, UserId};
+use crate::into_step::IntoStep;
+use crate::journal::{AnswerRecord, DynJournal, JournalRun, Slot};
+use crate::launch::Launch;
+use crate::limits::Limits;
+use crate::loom::Parts;
+use crate::outcome::Outcome;
+use crate::scope::Scope;
+use crate::stream::{EventQueue, RunStream};
+use crate::trace::TraceParent;
+
+/// A user's conversation: the place runs are started from. It names who everything in them is for.
+///
+/// ```
+/// use loom_core::{Loom, Result};
+///
+/// async fn shout(text: String) -> Result<String> {
+///     Ok(text.to_uppercase())
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let loom = Loom::builder().build();
+/// let session = loom.session("alice").id("conv_42");
+/// let outcome = session.run(&shout, "hello").await?;
+/// assert_eq!(outcome.output, "HELLO");
+/// assert_eq!(outcome.session_id.as_str(), "conv_42");
+/// # Ok::<(), loom_core::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) parts: Arc<Parts>,
+    user: Option<Arc<str>>,
+    fresh: SessionId,
+    given: Option<Arc<str>>,
+    pub(crate) caller: Option<TraceParent>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) limits: Limits,
+}
+
+impl Session {
+    pub(crate) fn new(parts: Arc<Parts>, user: Option<Arc<str>>) -> Self {
+        let fresh = SessionId::fresh(parts.ids.uuid(parts.clock.now()));
+        Self {
+            limits: parts.limits,
+            parts,
+            user,
+            fresh,
+            given: None,
+            caller: None,
+            deadline: None,
+        }
+    }
+
+    /// Names the session; without a name it has a fresh UUIDv7. A bad id is an `Invalid` error
+    /// of the first run.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.given = Some(id.into());
+        self
+    }
+
+    /// Makes runs part of the caller's trace.
+    #[must_use]
+    pub fn traceparent(mut self, caller: TraceParent) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
+    /// Cancels each run that takes longer than this, counted from its start. Needs a Tokio
+    /// runtime with time.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Lowers the loom's limits for each run; what is higher than the loom's stays the loom's.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = self.limits.lowered_to(limits);
+        self
+    }
+
+    /// Runs anything that is a step: an agent, a workflow, a function. A function's run is shown
+    /// as a workflow of the function's name.
+    ///
+    /// # Errors
+    /// The run's own, with [`Error::run`] saying what it did; `Invalid` for a bad user or session
+    /// id; `Cancelled` while the loom shuts down.
+    pub async fn run<I: Data, M, S>(&self, step: &S, input: impl Into<I>) -> Result<Outcome<S::Out>>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        Launch::new(self, None).run(step, input.into()).await
+    }
+
+    /// [`Session::run`] with a handle on it. Nothing happens before the result is awaited.
+    pub fn start<'a, I: Data, M: 'a, S>(
+        &self,
+        step: &'a S,
+        input: impl Into<I>,
+    ) -> Running<'a, S::Out>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        let (launch, input) = (Launch::new(self, None), input.into());
+        Running {
+            handle: launch.handle(),
+            future: Box::pin(async move { launch.run(step, input).await }),
+        }
+    }
+
+    /// [`Session::run`] as a stream of everything that happens in the run, and then the outcome.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use loom_core::{Happened, Loom, Result, StreamItem};
+    ///
+    /// async fn shout(text: String) -> Result<String> {
+    ///     Ok(text.to_uppercase())
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let session = Loom::builder().build().session("alice");
+    /// let mut stream = session.stream(&shout, "hello");
+    /// while let Some(item) = stream.next().await {
+    ///     match item {
+    ///         StreamItem::Event(event) => println!("{} {:?}", event.path, event.what),
+    ///         StreamItem::Done(outcome) => assert_eq!(outcome?.output, "HELLO"),
+    ///         _ => (),
+    ///     }
+    /// }
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn stream<'a, I: Data, M: 'a, S>(
+        &self,
+        step: &'a S,
+        input: impl Into<I>,
+    ) -> RunStream<'a, S::Out>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        let queue = Arc::new(EventQueue::default());
+        let launch = Launch::new(self, Some(queue.clone()));
+        let (handle, input) = (launch.handle(), input.into());
+        RunStream::new(
+            Box::pin(async move { launch.run(step, input).await }),
+            queue,
+            handle,
+        )
+    }
+
+    /// Goes on with a run that paused, failed or lost its process, on the input it was begun
+    /// with: what it recorded is used again, and only the rest runs. Its id, its trace, its limits
+    /// and what it used stay; the deadline begins anew. Needs the journal it was recorded in, and
+    /// a session of the same user by the same name.
+    ///
+    /// # Errors
+    /// The run's own; `Invalid` without a journal, for a run that isn't this session's, or while
+    /// another worker has it.
+    pub async fn resume<I: Data, M, S>(&self, run_id: &RunId, step: &S) -> Result<Outcome<S::Out>>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        Launch::resuming(self, run_id.clone()).resume(step).await
+    }
+
+    /// Answers a question of a paused run. The first answer stays; the run goes on when it is
+    /// resumed.
+    ///
+    /// # Errors
+    /// `Invalid` without a journal, for a question that nobody asked in this session, and for one
+    /// that is answered already.
+    pub async fn answer(&self, run_id: &RunId, path: &str, answer: impl Data) -> Result<()> {
+        let journal = self.journal()?;
+        let run = JournalRun {
+            scope: self.scope()?,
+            root: run_id.clone(),
+        };
+        let Some(question) = journal.get(&run, Slot::Question(path)).await? else {
+            // The same whatever of it was guessed wrong.
+            return Err(Error::invalid("no run of this session asked that question"));
+        };
+        let record = AnswerRecord {
+            question,
+            answer: answer.to_value()?,
+        };
+        match journal.answer(&run, path, record.to_value()?).await? {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "the question at {path:?} is answered already"
+            ))),
+        }
+    }
+
+    /// Whose partition this session works in.
+    ///
+    /// # Errors
+    /// `Invalid` for a bad user or session id.
+    pub fn scope(&self) -> Result<Scope> {
+        let user = self.user.clone().map(UserId::new).transpose()?;
+        let session = self
+            .given
+            .clone()
+            .map_or_else(|| Ok(self.fresh.clone()), SessionId::new)?;
+        Ok(Scope::new(user, session))
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        self.given.is_some()
+    }
+
+    pub(crate) fn journal(&self) -> Result<&Arc<dyn DynJournal>> {
+        self.parts.journal.as_ref().ok_or_else(|| {
+            Error::invalid(
+                "the loom has no journal: give it one with `.journal(..)` to pause and resume runs",
+            )
+        })
+    }
+
+    pub(crate) fn new_run_id(&self) -> RunId {
+        RunId::root(self.parts.ids.uuid(self.parts.clock.now()))
+    }
+}
+
+/// A run that was started: a future of its outcome that can be cancelled from elsewhere.
+#[must_use = "a run does nothing until it is awaited"]
+pub struct Running<'a, T> {
+    future: BoxFuture<'a, Result<Outcome<T>>>,
+    handle: Handle,
+}
+
+impl<T> Running<'_, T> {
+    /// A hold on the run.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl<T> Future for Running<'_, T> {
+    type Output = Result<Outcome<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        self.future.as_mut().poll(task)
+    }
+}
+
+/// A run that waits for answers; see [`Loom::paused`](crate::Loom::paused).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PausedRun {
+    /// The run's id, to resume it.
+    pub run_id: RunId,
+    /// What it waits to be told.
+    pub questions: Vec<crate::question::Question>,
+}

@@ -1,0 +1,123 @@
+//! `RunStream`: a run seen while it goes on.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use futures::future::BoxFuture;
+
+use crate::error::Result;
+use crate::event::Event;
+use crate::handle::Handle;
+use crate::outcome::Outcome;
+use crate::owned_event::{Happened, OwnedEvent};
+use crate::tree::unpoisoned;
+
+/// What a [`RunStream`] gives: events, and at the end the outcome.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StreamItem<T> {
+    /// Something happened in the run or in anything nested in it.
+    Event(Box<OwnedEvent>),
+    /// The run ended; always the last item.
+    Done(Result<Outcome<T>>),
+}
+
+/// Every event of a run, then its outcome.
+///
+/// No task runs behind it: polling the stream drives the run, a reader that stops reading stops
+/// it, and dropping it cancels it. Adjacent pieces of one streamed reply arrive as one event if
+/// they came in one poll; no other event is ever merged or left out.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct RunStream<'a, T> {
+    run: Option<BoxFuture<'a, Result<Outcome<T>>>>,
+    done: Option<Result<Outcome<T>>>,
+    queue: Arc<EventQueue>,
+    handle: Handle,
+}
+
+impl<'a, T> RunStream<'a, T> {
+    pub(crate) fn new(
+        run: BoxFuture<'a, Result<Outcome<T>>>,
+        queue: Arc<EventQueue>,
+        handle: Handle,
+    ) -> Self {
+        Self {
+            run: Some(run),
+            done: None,
+            queue,
+            handle,
+        }
+    }
+
+    /// A hold on the run, to cancel it from elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+// Nothing in it is pinned in place: the run is boxed.
+impl<T> Unpin for RunStream<'_, T> {}
+
+impl<T> Stream for RunStream<'_, T> {
+    type Item = StreamItem<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<StreamItem<T>>> {
+        // What earlier polls left goes first, so that the queue never holds more than one poll's
+        // events; and the outcome comes only once the queue is drained.
+        if let Some(event) = self.queue.pop() {
+            return Poll::Ready(Some(StreamItem::Event(Box::new(event))));
+        }
+        if let Some(run) = &mut self.run
+            && let Poll::Ready(result) = run.as_mut().poll(task)
+        {
+            self.run = None;
+            self.done = Some(result);
+        }
+        if let Some(event) = self.queue.pop() {
+            return Poll::Ready(Some(StreamItem::Event(Box::new(event))));
+        }
+        match (self.done.take(), &self.run) {
+            (Some(result), _) => Poll::Ready(Some(StreamItem::Done(result))),
+            (None, Some(_)) => Poll::Pending,
+            (None, None) => Poll::Ready(None),
+        }
+    }
+}
+
+impl<T> fmt::Debug for RunStream<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunStream({:?})", self.handle)
+    }
+}
+
+/// The events of one run that its stream hasn't given yet.
+#[derive(Default)]
+pub(crate) struct EventQueue(Mutex<VecDeque<OwnedEvent>>);
+
+impl EventQueue {
+    pub(crate) fn push(&self, event: &Event<'_>) {
+        let event = OwnedEvent::of(event);
+        let mut events = unpoisoned(&self.0);
+        match (events.back_mut(), event.what) {
+            (
+                Some(OwnedEvent {
+                    span,
+                    what: Happened::Delta { text: before },
+                    ..
+                }),
+                Happened::Delta { text },
+            ) if *span == event.span => {
+                before.push_str(&text);
+            }
+            (_, what) => events.push_back(OwnedEvent { what, ..event }),
+        }
+    }
+
+    fn pop(&self) -> Option<OwnedEvent> {
+        unpoisoned(&self.0).pop_front()
+    }
+}

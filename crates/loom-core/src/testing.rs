@@ -1,0 +1,96 @@
+//! For users' own tests: a context without a run around it, and time that is scripted.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Clock;
+use crate::context::RunContext;
+use crate::effect::{Effect, EffectKind};
+use crate::ids::{RunId, SessionId, UserId};
+use crate::loom::Loom;
+use crate::scope::Scope;
+use crate::tree::{Carried, Origin, Tree};
+
+impl RunContext {
+    /// A context to call a step with in a test: the run `test` of this user, which never ends and
+    /// which nobody watches.
+    ///
+    /// # Panics
+    /// For a user id that is none: a test that can't go on fails.
+    ///
+    /// ```
+    /// use loom_core::{Result, RunContext};
+    ///
+    /// async fn greet(cx: RunContext, greeting: String) -> Result<String> {
+    ///     Ok(format!("{greeting} {}", cx.user().unwrap()))
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let greeting = greet(RunContext::test("alice"), "hello".into()).await?;
+    /// assert_eq!(greeting, "hello alice");
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn test(user: &str) -> Self {
+        Self::test_in(&Loom::builder().build(), user)
+    }
+
+    /// The same in a loom of the test's own, for example one with a
+    /// [`Recorder`](crate::Recorder).
+    ///
+    /// # Panics
+    /// As [`RunContext::test`].
+    pub fn test_in(loom: &Loom, user: &str) -> Self {
+        let user = UserId::new(user).unwrap_or_else(|error| panic!("{error}"));
+        let session = SessionId::fresh(loom.parts().ids.uuid(loom.parts().clock.now()));
+        let origin = Origin {
+            scope: Scope::new(Some(user), session),
+            session_given: false,
+            caller: None,
+            deadline: None,
+            limits: loom.parts().limits,
+            queue: None,
+            journal: None,
+            span_seed: loom.parts().ids.span_seed(),
+            carried: Carried::default(),
+        };
+        let run_id = RunId::root(loom.parts().ids.uuid(loom.parts().clock.now()));
+        let tree = Tree::new(loom.parts(), run_id, Arc::default(), origin);
+        Self::bare(Arc::new(tree)).child(Effect::new(EffectKind::Workflow, "test"))
+    }
+}
+
+/// A clock that follows Tokio's, so that events carry the time of a test in which time is paused.
+///
+/// It begins at 2026-01-01T00:00:00Z when it is made, which needs a Tokio runtime.
+///
+/// ```
+/// use std::time::Duration;
+/// use loom_core::{Clock, TokioClock};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// let clock = TokioClock::start();
+/// let before = clock.now();
+/// tokio::time::sleep(Duration::from_secs(3600)).await;
+/// assert_eq!(clock.now().duration_since(before).unwrap().as_secs(), 3600);
+/// # });
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TokioClock {
+    started: tokio::time::Instant,
+}
+
+impl TokioClock {
+    /// A clock that starts now.
+    pub fn start() -> Self {
+        Self {
+            started: tokio::time::Instant::now(),
+        }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.started.elapsed()
+    }
+}

@@ -1,0 +1,290 @@
+//! `Tool`: a step that a model may call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::attributes::key;
+use crate::context::RunContext;
+use crate::data::{Data, written_bytes};
+use crate::effect::Effect;
+use crate::error::{Error, ErrorKind, Result};
+use crate::into_step::IntoStep;
+use crate::name::Name;
+use crate::runnable::Runnable;
+use crate::step::Step;
+use crate::tool_schema::InputSchema;
+
+/// A step offered to a model: a name, a description, the schema of its arguments, and flags.
+///
+/// A tool is a value. Nothing knows one by name, and a workflow's or an agent's `as_tool()` gives
+/// one like any other. The user a tool works for comes from its context; user and session ids
+/// never stand in its schema.
+///
+/// ```
+/// use loom_core::{Result, Tool};
+/// use serde_json::json;
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Lookup {
+///     invoice: String,
+/// }
+///
+/// async fn lookup(args: Lookup) -> Result<String> {
+///     Ok(format!("{} is paid", args.invoice))
+/// }
+///
+/// let tool = Tool::new("lookup", "Finds an invoice.", lookup);
+/// assert_eq!(tool.schema()["required"], json!(["invoice"]));
+/// assert!(Tool::new("delete", "Deletes an invoice.", lookup).destructive().is_destructive());
+/// ```
+#[derive(Clone)]
+pub struct Tool {
+    name: Name,
+    description: Name,
+    input: InputSchema,
+    destructive: bool,
+    sequential: bool,
+    step: Step<Arguments, ToolOutput>,
+}
+
+/// A call's arguments: shared with the effect that announces them, so that what was approved is
+/// what runs; and the argument under which the input stands, if it is wrapped.
+struct Arguments {
+    all: Arc<Value>,
+    under: Option<Name>,
+}
+
+impl Arguments {
+    fn input(&self) -> Result<&Value> {
+        match &self.under {
+            None => Ok(&self.all),
+            Some(name) => {
+                let input = self.all.get(name.as_str());
+                input.ok_or_else(|| Error::invalid(format!("the argument {name:?} is missing")))
+            }
+        }
+    }
+}
+
+impl Tool {
+    /// A tool from a step, with the schema of the step's input type. An input whose schema is no
+    /// object is wrapped in one, under the argument [`Tool::input_arg`].
+    pub fn new<I, M, S>(name: impl Into<Name>, description: impl Into<Name>, step: S) -> Self
+    where
+        I: JsonSchema + DeserializeOwned + Send + 'static,
+        M: 'static,
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        let step = Arc::new(step);
+        let typed = move |cx: RunContext, args: Arguments| {
+            let step = step.clone();
+            async move {
+                // Read in place: a call's arguments are never copied.
+                let input = I::deserialize(args.input()?).map_err(|e| {
+                    Error::with_source(
+                        ErrorKind::Invalid,
+                        format!("the arguments don't fit: {e}"),
+                        e,
+                    )
+                })?;
+                ToolOutput::of(&step.run_step(&cx, input).await?)
+            }
+        };
+        Self {
+            name: name.into(),
+            description: description.into(),
+            input: InputSchema::of::<I>(),
+            destructive: false,
+            sequential: false,
+            step: Step::new(typed),
+        }
+    }
+
+    /// A tool whose schema comes from elsewhere: `step` gets arguments that fit it.
+    ///
+    /// ```
+    /// use loom_core::{Error, Step, Tool, ToolOutput};
+    /// use serde_json::{Value, json};
+    ///
+    /// let step = Step::new(|args: Value| async move { Ok::<_, Error>(ToolOutput::Json(args)) });
+    /// let schema = json!({"type": "object", "properties": {"id": {"type": "integer"}}});
+    /// let tool = Tool::with_schema("echo", "Gives its arguments back.", schema, step);
+    /// assert_eq!(tool.name(), "echo");
+    /// ```
+    pub fn with_schema(
+        name: impl Into<Name>,
+        description: impl Into<Name>,
+        schema: Value,
+        step: Step<Value, ToolOutput>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: description.into(),
+            input: InputSchema::given(schema),
+            destructive: false,
+            sequential: false,
+            step: Step::new(move |cx: RunContext, args: Arguments| {
+                let step = step.clone();
+                async move { step.run(&cx, args.input()?.clone()).await }
+            }),
+        }
+    }
+
+    /// The same tool by another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Name>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The same tool with another description.
+    #[must_use]
+    pub fn described(mut self, description: impl Into<Name>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Names the argument under which an input that is no object is wrapped: `input` by default.
+    /// Without effect for an input that is an object.
+    #[must_use]
+    pub fn input_arg(mut self, name: impl Into<Name>) -> Self {
+        self.input.set_argument(name.into());
+        self
+    }
+
+    /// Marks a tool whose effect can't be undone.
+    #[must_use]
+    pub fn destructive(mut self) -> Self {
+        self.destructive = true;
+        self
+    }
+
+    /// Marks a tool that must not run beside others of the same turn.
+    #[must_use]
+    pub fn sequential(mut self) -> Self {
+        self.sequential = true;
+        self
+    }
+
+    /// What the model calls it by.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// What the model is told of it.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The JSON schema of its arguments: always of an object.
+    pub fn schema(&self) -> Value {
+        self.input.schema()
+    }
+
+    /// Whether its effect can't be undone.
+    pub fn is_destructive(&self) -> bool {
+        self.destructive
+    }
+
+    /// Whether it must not run beside others of the same turn.
+    pub fn is_sequential(&self) -> bool {
+        self.sequential
+    }
+
+    /// The effect of calling it, as it is announced at the door.
+    pub fn effect(&self, call_id: impl Into<Name>, args: Arc<Value>) -> Effect {
+        Effect::tool(self.name.clone(), call_id)
+            .with(key::DESCRIPTION, self.description.clone())
+            .with_input(args)
+            .destructive(self.destructive)
+    }
+
+    /// Calls it, as an effect of its own. Whoever offers it to a model checks the arguments
+    /// against the schema first; here they only have to make an input.
+    ///
+    /// # Errors
+    /// `Invalid` for arguments that make no input; the step's own; what the door refuses.
+    pub async fn call(
+        &self,
+        cx: &RunContext,
+        call_id: impl Into<Name>,
+        args: impl Into<Arc<Value>>,
+    ) -> Result<ToolOutput> {
+        let all = args.into();
+        if let Err(deep) = written_bytes(&*all) {
+            // Not even shown: whoever looks at it would have to go as deep.
+            let effect = self.effect(call_id, Arc::default());
+            return Err(cx.refuse(effect, deep.in_context("the arguments")));
+        }
+        let args = Arguments {
+            all: all.clone(),
+            under: self.input.argument().cloned(),
+        };
+        cx.perform(self.effect(call_id, all), |cx| async move {
+            self.step.run(&cx, args).await
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tool")
+            .field("name", &self.name)
+            .field("destructive", &self.destructive)
+            .field("sequential", &self.sequential)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a tool gives its model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ToolOutput {
+    /// Text, as it is.
+    Text(String),
+    /// Any other value, as JSON.
+    Json(Value),
+}
+
+impl ToolOutput {
+    /// Text stays text, any other value becomes JSON.
+    ///
+    /// # Errors
+    /// `Invalid` for a value that has no JSON form.
+    pub fn of(value: &impl Data) -> Result<Self> {
+        Ok(match value.to_value()? {
+            Value::String(text) => Self::Text(text),
+            other => Self::Json(other),
+        })
+    }
+
+    /// The output as the text a model reads.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Json(value) => value.to_string(),
+        }
+    }
+}
+
+impl Data for ToolOutput {
+    fn to_value(&self) -> Result<Value> {
+        Ok(match self {
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Json(value) => value.clone(),
+        })
+    }
+
+    fn from_value(value: Value) -> Result<Self> {
+        Ok(match value {
+            Value::String(text) => Self::Text(text),
+            other => Self::Json(other),
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! W3C trace context: the ids that audit rows and exported spans share.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// A W3C trace id: 16 bytes, shown as 32 lower-case hex digits, never all zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(u128);
+
+/// A W3C span id: 8 bytes, shown as 16 lower-case hex digits, never all zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpanId(u64);
+
+impl TraceId {
+    /// Takes 16 bytes, big-endian; `None` for zero, which W3C reserves for "invalid".
+    pub fn new(id: u128) -> Option<Self> {
+        (id != 0).then_some(Self(id))
+    }
+
+    /// The id as a number, big-endian.
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
+impl SpanId {
+    /// Takes 8 bytes, big-endian; `None` for zero, which W3C reserves for "invalid".
+    pub fn new(id: u64) -> Option<Self> {
+        (id != 0).then_some(Self(id))
+    }
+
+    /// The id as a number, big-endian.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The `n`-th span id of a run with this seed.
+    ///
+    /// SplitMix64 (Steele, Lea, Flood 2014) is a bijection, so no two spans of a run share an id.
+    pub(crate) fn nth(seed: u64, n: u64) -> Self {
+        let mut z = seed.wrapping_add(n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        // Exactly one input gives 0; any constant outside the run's other ids would do.
+        Self(if z == 0 { 1 } else { z })
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TraceId({self})")
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SpanId({self})")
+    }
+}
+
+impl serde::Serialize for TraceId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl serde::Serialize for SpanId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A caller's place in its own trace: what a W3C `traceparent` header says.
+///
+/// Source: W3C Trace Context, version 00 (`00-<32 hex trace>-<16 hex parent>-<2 hex flags>`).
+///
+/// ```
+/// use loom_core::TraceParent;
+///
+/// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let parent: TraceParent = header.parse()?;
+/// assert_eq!(parent.to_string(), header);
+/// assert!("00-0-0-01".parse::<TraceParent>().is_err());
+/// # Ok::<(), loom_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent {
+    /// The trace the caller is in.
+    pub trace_id: TraceId,
+    /// The caller's span, which becomes the root span's parent.
+    pub span_id: SpanId,
+    /// Whether the caller recorded its span.
+    pub sampled: bool,
+}
+
+impl FromStr for TraceParent {
+    type Err = Error;
+
+    fn from_str(header: &str) -> Result<Self> {
+        parse(header).ok_or_else(|| {
+            Error::invalid(format!(
+                "the traceparent {:?} isn't `00-<32 hex>-<16 hex>-<2 hex>` in lower case with non-zero ids",
+                crate::name::shortened(header)
+            ))
+        })
+    }
+}
+
+fn parse(header: &str) -> Option<TraceParent> {
+    let mut parts = header.split('-');
+    let (version, trace, span, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    // A later version may append fields; version 00 may not, and ff is forbidden.
+    let hex = |text: &str, length: usize| {
+        text.len() == length
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    if !hex(version, 2) || version == "ff" || (version == "00" && parts.next().is_some()) {
+        return None;
+    }
+    if !hex(trace, 32) || !hex(span, 16) || !hex(flags, 2) {
+        return None;
+    }
+    Some(TraceParent {
+        trace_id: TraceId::new(u128::from_str_radix(trace, 16).ok()?)?,
+        span_id: SpanId::new(u64::from_str_radix(span, 16).ok()?)?,
+        sampled: u8::from_str_radix(flags, 16).ok()? & 1 == 1,
+    })
+}
+
+impl fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "00-{}-{}-{:02x}",
+            self.trace_id,
+            self.span_id,
+            u8::from(self.sampled)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_that_w3c_forbids_is_refused() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(good.parse::<TraceParent>().is_ok());
+        assert!(
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"
+                .parse::<TraceParent>()
+                .is_ok()
+        );
+        for bad in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+        ] {
+            assert!(bad.parse::<TraceParent>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn span_ids_of_one_run_differ() {
+        let mut seen: Vec<_> = (0..10_000).map(|n| SpanId::nth(7, n)).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 10_000);
+    }
+}

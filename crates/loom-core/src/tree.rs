@@ -1,0 +1,221 @@
+//! `Tree`: what all effects of one root run share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::budget::{Budget, Used};
+use crate::context::RunContext;
+use crate::event::Event;
+use crate::handle::Cancel;
+use crate::ids::{RunId, SessionId, UserId};
+use crate::journal::RunJournal;
+use crate::limits::Limits;
+use crate::loom::Parts;
+use crate::name::Name;
+use crate::scope::Scope;
+use crate::stream::EventQueue;
+use crate::trace::{SpanId, TraceId, TraceParent};
+use crate::usage::{Tally, Tokens, Usage};
+
+pub(crate) struct Tree {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) session: SessionId,
+    pub(crate) session_given: bool,
+    pub(crate) root_id: RunId,
+    pub(crate) trace_id: TraceId,
+    pub(crate) caller: Option<TraceParent>,
+    pub(crate) cancel: Arc<Cancel>,
+    pub(crate) deadline: Option<tokio::time::Instant>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) journal: Option<RunJournal>,
+    /// Where the run's stream, if it has one, takes its events from.
+    queue: Option<Arc<EventQueue>>,
+    /// Whether an earlier attempt is gone on with, and its root span.
+    pub(crate) resumed: bool,
+    pub(crate) continues: Option<SpanId>,
+    span_seed: u64,
+    spans: AtomicU64,
+    over: AtomicBool,
+    latest_ns: AtomicU64,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// The root span's context, from its opening until it has settled.
+    root: Option<RunContext>,
+    /// Whether observers were told anything of the root.
+    told: bool,
+    visited: Vec<Name>,
+    tally: Tally,
+}
+
+/// Who and what a new tree is for.
+pub(crate) struct Origin {
+    pub(crate) scope: Scope,
+    pub(crate) session_given: bool,
+    pub(crate) caller: Option<TraceParent>,
+    pub(crate) deadline: Option<tokio::time::Instant>,
+    pub(crate) limits: Limits,
+    pub(crate) queue: Option<Arc<EventQueue>>,
+    pub(crate) journal: Option<RunJournal>,
+    pub(crate) span_seed: u64,
+    pub(crate) carried: Carried,
+}
+
+/// What a resumed run takes over from its earlier attempts.
+#[derive(Default)]
+pub(crate) struct Carried {
+    pub(crate) trace: Option<TraceId>,
+    pub(crate) root_span: Option<SpanId>,
+    pub(crate) used: Used,
+    pub(crate) tally: Tally,
+    pub(crate) resumed: bool,
+}
+
+impl Tree {
+    pub(crate) fn new(
+        parts: &Arc<Parts>,
+        root_id: RunId,
+        cancel: Arc<Cancel>,
+        origin: Origin,
+    ) -> Self {
+        let trace_id = origin
+            .carried
+            .trace
+            .or(origin.caller.map(|caller| caller.trace_id));
+        Self {
+            parts: parts.clone(),
+            trace_id: trace_id.unwrap_or_else(|| parts.ids.trace_id()),
+            caller: origin.caller,
+            user: origin.scope.user().cloned(),
+            session: origin.scope.session().clone(),
+            session_given: origin.session_given,
+            root_id,
+            cancel,
+            deadline: origin.deadline,
+            budget: Budget::new(origin.limits, origin.carried.used),
+            journal: origin.journal,
+            queue: origin.queue,
+            resumed: origin.carried.resumed,
+            continues: origin.carried.root_span,
+            span_seed: origin.span_seed,
+            spans: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+            latest_ns: AtomicU64::new(0),
+            progress: Mutex::new(Progress {
+                tally: origin.carried.tally,
+                ..Progress::default()
+            }),
+        }
+    }
+
+    pub(crate) fn next_span(&self) -> SpanId {
+        SpanId::nth(self.span_seed, self.spans.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The clock's time, but never before the time of an earlier event.
+    pub(crate) fn now(&self) -> SystemTime {
+        let since = self
+            .parts
+            .clock
+            .now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let now_ns = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        let latest_ns = self
+            .latest_ns
+            .fetch_max(now_ns, Ordering::Relaxed)
+            .max(now_ns);
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(latest_ns)
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.parts.observers.is_empty() || self.queue.is_some()
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.parts.tell(|observer| observer.on_event(event));
+        if let Some(queue) = &self.queue {
+            queue.push(event);
+        }
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.progress().tally.clone()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    /// Takes the root span's context; false when there is one already.
+    pub(crate) fn set_root(&self, cx: &RunContext) -> bool {
+        let mut progress = self.progress();
+        let first = progress.root.is_none() && !self.is_over();
+        if first {
+            progress.root = Some(cx.clone());
+        }
+        first
+    }
+
+    pub(crate) fn set_told(&self) {
+        self.progress().told = true;
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.progress().told
+    }
+
+    /// Gives the root span's context back, which breaks the cycle between it and this tree.
+    pub(crate) fn take_root(&self) -> Option<RunContext> {
+        self.progress().root.take()
+    }
+
+    pub(crate) fn visit(&self, step: &Name) {
+        self.progress().visited.push(step.clone());
+    }
+
+    pub(crate) fn take_visited(&self) -> Vec<Name> {
+        std::mem::take(&mut self.progress().visited)
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.progress().tally.usage()
+    }
+
+    pub(crate) fn count_tool_call(&self) {
+        self.progress().tally.tool_call();
+    }
+
+    pub(crate) fn uncount_model_call(&self, model: &Name) {
+        self.progress().tally.model_call_undone(model);
+    }
+
+    pub(crate) fn uncount_tool_call(&self) {
+        self.progress().tally.uncount_tool_call();
+    }
+
+    pub(crate) fn count_model_call(&self, model: &Name) {
+        self.progress().tally.model_call(model);
+    }
+
+    pub(crate) fn spend(&self, model: &Name, tokens: Tokens) {
+        self.progress().tally.spend(model, tokens);
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        unpoisoned(&self.progress)
+    }
+}
+
+/// Locks; nothing that is held here panics, and counts stay right even if it did.
+pub(crate) fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

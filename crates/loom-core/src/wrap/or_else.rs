@@ -1,0 +1,47 @@
+//! A step with another to fall back on.
+
+use crate::attributes::{Attributes, key};
+use crate::context::RunContext;
+use crate::error::Result;
+use crate::event::Note;
+use crate::into_step::IntoStep;
+use crate::runnable::Info;
+use crate::wrap::Via;
+
+/// A step with another to fall back on; made by [`Wrapped::or_else`](crate::Wrapped::or_else).
+#[derive(Clone, Debug)]
+pub struct OrElse<A, B> {
+    first: A,
+    other: B,
+}
+
+impl<A, B> OrElse<A, B> {
+    pub(super) fn new(first: A, other: B) -> Self {
+        Self { first, other }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<I, MA, MB, A, B> IntoStep<I, Via<(MA, MB)>> for OrElse<A, B>
+where
+    I: Clone + Send + Sync + 'static,
+    A: IntoStep<I, MA>,
+    B: IntoStep<I, MB, Out = A::Out>,
+{
+    type Out = A::Out;
+
+    async fn run_step(&self, cx: &RunContext, input: I) -> Result<A::Out> {
+        match self.first.run_step(cx, input.clone()).await {
+            Err(error) if !error.ends_tree() => {
+                let facts = Attributes::new().with(key::ERROR_KIND, error.kind().as_str());
+                cx.tell_note(&Note::Fallback, &facts);
+                self.other.run_step(cx, input).await
+            }
+            result => result,
+        }
+    }
+
+    fn step_info(&self) -> Info {
+        self.first.step_info()
+    }
+}

@@ -1,0 +1,110 @@
+//! A step that is tried again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attributes::{Attributes, key};
+use crate::context::RunContext;
+use crate::error::{Error, Result};
+use crate::event::Note;
+use crate::into_step::IntoStep;
+use crate::runnable::Info;
+use crate::wrap::Via;
+
+/// A step that is tried again; made by [`Wrapped::retry`](crate::Wrapped::retry).
+#[derive(Clone)]
+pub struct Retry<S> {
+    inner: S,
+    attempts: u32,
+    wait_initial: Duration,
+    wait_max: Duration,
+    retry_if: Arc<dyn Fn(&Error) -> bool + Send + Sync>,
+}
+
+impl<S> Retry<S> {
+    pub(super) fn new(inner: S, attempts: u32) -> Self {
+        Self {
+            inner,
+            attempts,
+            wait_initial: Duration::from_millis(200),
+            wait_max: Duration::from_secs(30),
+            retry_if: Arc::new(Error::is_retryable),
+        }
+    }
+
+    pub(super) fn backoff(self, wait_initial: Duration, wait_max: Duration) -> Self {
+        Self {
+            wait_initial,
+            wait_max,
+            ..self
+        }
+    }
+
+    pub(super) fn retry_if(
+        self,
+        retry_if: impl Fn(&Error) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            retry_if: Arc::new(retry_if),
+            ..self
+        }
+    }
+
+    /// How long to wait before this attempt, the second being 2.
+    fn wait(&self, attempt: u32, random: u64) -> Duration {
+        let doublings = attempt.saturating_sub(2).min(31);
+        let longest = self
+            .wait_initial
+            .saturating_mul(1 << doublings)
+            .min(self.wait_max);
+        // The top 53 bits are as many as a float holds exactly.
+        longest.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Retry<S> {
+    type Out = S::Out;
+
+    async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
+        let (mut attempt, before) = (1, cx.children());
+        loop {
+            let error = match self.inner.run_step(cx, input.clone()).await {
+                Err(error)
+                    if attempt < self.attempts && !error.ends_tree() && (self.retry_if)(&error) =>
+                {
+                    error
+                }
+                result => return result,
+            };
+            attempt += 1;
+            let wait = self.wait(attempt, cx.random(attempt.into()));
+            let facts = Attributes::new()
+                .with(key::ERROR_KIND, error.kind().as_str())
+                .with(
+                    key::WAIT_MS,
+                    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                );
+            cx.tell_note(&Note::Retry { attempt }, &facts);
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            // So that what is recorded below keeps its path whichever attempt opens it.
+            cx.recount_children(before.clone());
+        }
+    }
+
+    fn step_info(&self) -> Info {
+        self.inner.step_info()
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Retry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry")
+            .field("inner", &self.inner)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}

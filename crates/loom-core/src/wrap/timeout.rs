@@ -1,0 +1,44 @@
+//! A step with a time limit.
+
+use std::time::Duration;
+
+use crate::context::RunContext;
+use crate::ending::CancelReason;
+use crate::error::{Error, ErrorKind, Result};
+use crate::into_step::IntoStep;
+use crate::runnable::Info;
+use crate::wrap::Via;
+
+/// A step with a time limit; made by [`Wrapped::timeout`](crate::Wrapped::timeout).
+#[derive(Clone, Debug)]
+pub struct Timeout<S> {
+    inner: S,
+    limit: Duration,
+}
+
+impl<S> Timeout<S> {
+    pub(super) fn new(inner: S, limit: Duration) -> Self {
+        Self { inner, limit }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Timeout<S> {
+    type Out = S::Out;
+
+    async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
+        let mut body = Box::pin(self.inner.run_step(cx, input));
+        if let Ok(result) = tokio::time::timeout(self.limit, &mut body).await {
+            return result;
+        }
+        cx.cancel_with(CancelReason::TimedOut, body);
+        Err(Error::new(
+            ErrorKind::Timeout,
+            format!("timed out after {:?}", self.limit),
+        ))
+    }
+
+    fn step_info(&self) -> Info {
+        self.inner.step_info()
+    }
+}

@@ -1,0 +1,69 @@
+//! What the spine promises, one promise a test: whole recorded trees, whole stories, paused time.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test sets up with works, or the test fails"
+)]
+
+mod door;
+mod visited;
+mod roots;
+mod paths;
+mod identity;
+mod acting_as;
+mod partitions;
+mod repeatable;
+mod traces;
+
+mod cancelling;
+mod timeouts;
+mod dropping;
+mod panics;
+mod hostile_panics;
+mod kept_contexts;
+mod late;
+mod unwritable;
+
+mod gates;
+mod permissions;
+mod approvals;
+mod asking;
+mod observers;
+mod settling;
+mod saying;
+mod tools;
+
+mod limits;
+mod budget;
+mod budget_shared;
+mod budget_random;
+mod billing;
+mod backpressure;
+
+mod retrying;
+mod retried_paths;
+mod falling_back;
+mod timeouts_combined;
+mod idempotency;
+mod joining;
+mod result_ext;
+
+mod journal_memory;
+mod pausing;
+mod asking_gates;
+mod resuming;
+mod resuming_changed;
+mod resuming_limits;
+mod crashing;
+mod answers;
+mod hanging_journals;
+
+mod streams;
+mod shutting_down;
+mod blocking;
+mod people;
+
+mod recorded;
+mod journaled;
+mod unruly_journals;
+mod steps;

@@ -1,0 +1,104 @@
+//! `ResultExt` says of a foreign error what it is, and relabels nothing that ends the tree.
+
+use std::error::Error as _;
+
+use futures::executor::block_on;
+use loom_core::{CancelReason, Error, ErrorKind, Result, ResultExt, RunContext};
+
+use crate::recorded::recorded;
+use crate::steps::fail;
+
+fn number(text: &str) -> Result<u64, std::num::ParseIntError> {
+    text.parse()
+}
+
+#[test]
+fn what_succeeds_stays_as_it_is() {
+    assert_eq!(number("7").context("reading").unwrap(), 7);
+    assert_eq!(number("7").invalid().unwrap(), 7);
+    assert_eq!(number("7").upstream().unwrap(), 7);
+}
+
+#[test]
+fn a_foreign_error_becomes_the_source_of_one_of_its_kind() {
+    let table = [
+        (number("x").context("reading"), ErrorKind::Failed, true),
+        (
+            number("x").invalid().context("reading"),
+            ErrorKind::Invalid,
+            false,
+        ),
+        (
+            number("x").upstream().context("reading"),
+            ErrorKind::Upstream,
+            true,
+        ),
+        (
+            number("x").context("reading").invalid(),
+            ErrorKind::Invalid,
+            false,
+        ),
+        (
+            number("x").invalid().upstream().context("reading"),
+            ErrorKind::Upstream,
+            true,
+        ),
+        (
+            number("x").upstream().invalid().context("reading"),
+            ErrorKind::Invalid,
+            false,
+        ),
+    ];
+    for (result, kind, retryable) in table {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (kind, retryable));
+        assert_eq!(error.message(), "reading: invalid digit found in string");
+        let source = error.source().unwrap();
+        assert!(source.downcast_ref::<std::num::ParseIntError>().is_some());
+    }
+}
+
+#[test]
+fn contexts_stand_before_each_other_and_the_path_before_all() {
+    async fn root(cx: RunContext, text: String) -> Result<String> {
+        let inner = cx.step("inner", &fail, text).await;
+        inner.context("paying").context("refunding")
+    }
+    let (_, session) = recorded();
+    let error = block_on(session.run(&root, "go")).unwrap_err();
+    assert_eq!(error.to_string(), "root/inner: refunding: paying: broken");
+    assert_eq!(error.path(), Some("root/inner"));
+}
+
+#[test]
+fn what_ends_the_tree_keeps_its_kind_and_is_never_retryable() {
+    let ends: [fn() -> Error; 3] = [
+        || Error::cancelled(CancelReason::Deadline, "late"),
+        || Error::new(ErrorKind::Paused, "waits"),
+        || Error::new(ErrorKind::Internal, "lost"),
+    ];
+    for error in ends {
+        for relabelled in [
+            Err::<(), _>(error()).upstream(),
+            Err::<(), _>(error()).invalid(),
+            Err::<(), _>(error()).context("x"),
+        ] {
+            let relabelled = relabelled.unwrap_err();
+            assert_eq!(relabelled.kind(), error().kind());
+            assert!(relabelled.ends_tree() && !relabelled.is_retryable());
+        }
+    }
+    let late = Err::<(), _>(Error::cancelled(CancelReason::Deadline, "late"));
+    let ending = late.upstream().unwrap_err().ending();
+    assert_eq!(ending.cancel_reason(), Some(CancelReason::Deadline));
+}
+
+#[test]
+fn an_error_of_ours_inside_a_box_stays_ours() {
+    let boxed: loom_core::BoxError = Box::new(Error::new(ErrorKind::Denied, "no"));
+    let error = Err::<(), _>(boxed).context("asking").unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Denied, "asking: no")
+    );
+}

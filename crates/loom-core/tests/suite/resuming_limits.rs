@@ -1,0 +1,216 @@
+//! What a resumed run takes over and what begins anew: gates, limits, usage, the deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+use loom_core::{
+    Effect, EffectKind, Ending, Error, ErrorKind, Gate, Limits, Loom, MemoryJournal, Recorder,
+    Result, RunContext, Session, Tokens, Usage, Verdict,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::journaled::{Log, Refund, answer_all, run_id, worker};
+use crate::recorded::{recorded_by, tree};
+
+/// Notes what it is asked about, and allows it.
+struct Watches(Log);
+
+impl Gate for Watches {
+    fn name(&self) -> &str {
+        "watches"
+    }
+
+    async fn check(&self, cx: &RunContext, _effect: &Effect) -> Verdict {
+        self.0.note(cx.path());
+        Verdict::Allow
+    }
+}
+
+/// A fresh loom with these limits over this journal; alice's conversation `desk`.
+fn limited(journal: &Arc<MemoryJournal>, limits: Limits) -> (Recorder, Session) {
+    let loom = Loom::builder().journal(journal.clone()).limits(limits);
+    let (recorder, session) = recorded_by(loom);
+    (recorder, session.id("desk"))
+}
+
+#[test]
+fn no_gate_is_asked_about_what_is_used_again() {
+    block_on(async {
+        let (journal, asked) = (Arc::new(MemoryJournal::default()), Log::default());
+        let loom = Loom::builder()
+            .journal(journal)
+            .gate(Watches(asked.clone()))
+            .build();
+        let session = loom.session("alice").id("desk");
+        let refund = Refund(Log::default());
+        let paused = session.run(&refund, "go").await.unwrap_err();
+        assert_eq!(asked.take(), ["refund", "refund/load"]);
+        answer_all(&session, &paused, true).await;
+        session.resume(&run_id(&paused), &refund).await.unwrap();
+        assert_eq!(asked.take(), ["refund", "refund/pay"]);
+        session.resume(&run_id(&paused), &refund).await.unwrap();
+        assert_eq!(asked.take(), Vec::<String>::new());
+    });
+}
+
+/// A model call that takes so many tokens.
+async fn model(cx: &RunContext, tokens: u64) -> Result<u64> {
+    let effect = Effect::new(EffectKind::Model, "opus").reserving(2 * tokens, 0);
+    cx.perform(effect, |cx| async move {
+        cx.spend(Tokens::new(tokens - 1, 1).costing(tokens));
+        Ok(tokens)
+    })
+    .await
+}
+
+/// Calls a tool and a model, asks, and calls a tool and a model again.
+async fn spends(cx: RunContext, log: String) -> Result<u64> {
+    let calls = Log::default();
+    calls.call(&cx, "before", log.clone()).await?;
+    let first = model(&cx, 10).await?;
+    cx.ask::<bool>("sure", "go?").await?;
+    calls.call(&cx, "after", log).await?;
+    Ok(first + model(&cx, 20).await?)
+}
+
+/// The end of `spends` under these limits after it paused and was resumed elsewhere.
+async fn spent(limits: Limits) -> (Result<Usage, Error>, Vec<String>) {
+    let journal = Arc::new(MemoryJournal::default());
+    let (_, session) = limited(&journal, limits);
+    let paused = session.run(&spends, "go").await.unwrap_err();
+    assert_eq!(paused.kind(), ErrorKind::Paused, "{paused}");
+    let usage = &paused.run().unwrap().usage;
+    assert_eq!((usage.tool_calls, usage.model_calls), (1, 1));
+    // The loom it is resumed under has no say: the run's own limits came with it.
+    let (recorder, session) = limited(&journal, Limits::default());
+    answer_all(&session, &paused, true).await;
+    let resumed = session
+        .resume::<String, _, _>(&run_id(&paused), &spends)
+        .await;
+    (resumed.map(|it| it.usage.clone()), tree(&recorder))
+}
+
+#[test]
+fn usage_is_carried_over_and_what_is_used_again_adds_nothing() {
+    let (usage, tree) = block_on(spent(Limits::default()));
+    let usage = usage.unwrap();
+    assert_eq!((usage.tool_calls, usage.model_calls), (2, 2));
+    assert_eq!(
+        (usage.input_tokens, usage.output_tokens),
+        (Some(28), Some(2))
+    );
+    assert_eq!(usage.cost_micro_usd, Some(30));
+    assert_eq!(usage.per_model["opus"].calls, 2);
+    assert_eq!(
+        tree,
+        [
+            "loom.workflow.run spends",
+            "  loom.tool before ↻",
+            "  loom.model.stream opus ↻",
+            "  loom.tool after",
+            "  loom.model.stream opus",
+        ]
+    );
+}
+
+#[test]
+fn limits_are_carried_over_with_what_is_used_of_them() {
+    let none = Limits::default();
+    let enough = [
+        none.with_tool_calls_max(2),
+        none.with_model_calls_max(2),
+        none.with_tokens_max(30),
+    ];
+    for limits in enough {
+        let (usage, _) = block_on(spent(limits));
+        assert!(usage.is_ok(), "{usage:?}");
+    }
+    let too_few = [
+        (none.with_tool_calls_max(1), "tool_calls_max 1 reached"),
+        (none.with_model_calls_max(1), "model_calls_max 1 reached"),
+        (none.with_tokens_max(10), "tokens_max 10 reached"),
+    ];
+    for (limits, message) in too_few {
+        let (ended, tree) = block_on(spent(limits));
+        let error = ended.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Interrupted, message)
+        );
+        assert!(error.is_tree_wide());
+        let replayed = ["  loom.tool before ↻", "  loom.model.stream opus ↻"];
+        assert_eq!(tree[1..3], replayed, "what is recorded isn't limited");
+    }
+}
+
+#[test]
+fn a_tool_that_paused_and_went_on_was_called_once() {
+    async fn asks_in_a_tool(cx: RunContext, _: ()) -> Result<bool> {
+        let tool = Effect::tool("tool", "c1");
+        cx.perform(tool, |cx| async move { cx.ask("sure", "go?").await })
+            .await
+    }
+    block_on(async {
+        let journal = Arc::new(MemoryJournal::default());
+        let limits = Limits::default().with_tool_calls_max(1);
+        let (_, session) = limited(&journal, limits);
+        let paused = session.run(&asks_in_a_tool, ()).await.unwrap_err();
+        answer_all(&session, &paused, true).await;
+        let resumed = session
+            .resume::<(), _, _>(&run_id(&paused), &asks_in_a_tool)
+            .await;
+        let outcome = resumed.unwrap();
+        assert_eq!((outcome.output, outcome.usage.tool_calls), (true, 1));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_begins_anew() {
+    async fn slow(cx: RunContext, _: ()) -> Result<bool> {
+        async fn naps(secs: u64) -> Result<u64> {
+            sleep(Duration::from_secs(secs)).await;
+            Ok(secs)
+        }
+        cx.step("before", &naps, 50u64).await?;
+        let sure = cx.ask("sure", "go?").await?;
+        cx.step("after", &naps, 50u64).await?;
+        Ok(sure)
+    }
+    let (recorder, session) = worker(&Arc::default());
+    let session = session.deadline(Duration::from_secs(60));
+    let paused = session.run(&slow, ()).await.unwrap_err();
+    sleep(Duration::from_secs(3600)).await;
+    answer_all(&session, &paused, true).await;
+    let started = Instant::now();
+    recorder.clear();
+    let run = run_id(&paused);
+    let tight = session.clone().deadline(Duration::from_secs(40));
+    let late = tight.resume::<(), _, _>(&run, &slow).await.unwrap_err();
+    assert_eq!(
+        late.ending(),
+        Ending::Cancelled {
+            why: loom_core::CancelReason::Deadline
+        }
+    );
+    assert_eq!(started.elapsed(), Duration::from_secs(40));
+    assert!(
+        session
+            .resume::<(), _, _>(&run, &slow)
+            .await
+            .unwrap()
+            .output
+    );
+    assert_eq!(started.elapsed(), Duration::from_secs(90));
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run slow ✗ cancelled (deadline)",
+            "  loom.workflow.step before ↻",
+            "  loom.workflow.step after ✗ cancelled (deadline)",
+            "loom.workflow.run slow",
+            "  loom.workflow.step before ↻",
+            "  loom.workflow.step after",
+        ]
+    );
+}

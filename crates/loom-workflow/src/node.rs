@@ -1,0 +1,112 @@
+//! A node of a workflow: a step whose types are forgotten, so that shapes can hold many.
+
+use std::any::{Any, type_name};
+use std::marker::PhantomData;
+
+use loom_core::{
+    Accepts, BoxFuture, Data, Effect, EffectKind, Error, ErrorKind, IntoStep, Name, Result,
+    RunContext,
+};
+
+/// A value between two nodes. Never JSON: it is the value itself, its type forgotten.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Something that turns one payload into the next.
+pub(crate) trait Node: Send + Sync {
+    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>>;
+}
+
+/// The value in a payload. The builders' types rule out any other.
+pub(crate) fn take<T: 'static>(payload: Payload) -> Result<T> {
+    match payload.downcast::<T>() {
+        Ok(value) => Ok(*value),
+        Err(_) => Err(Error::new(
+            ErrorKind::Internal,
+            format!("an edge carried no {}", type_name::<T>()),
+        )),
+    }
+}
+
+/// A step under its name: takes what the node before gives as what the step takes.
+pub struct StepNode<T, I, M, S> {
+    name: Name,
+    index: Option<usize>,
+    step: S,
+    types: PhantomData<fn(T, I) -> M>,
+}
+
+impl<T, I, M, S> StepNode<T, I, M, S>
+where
+    T: Send + 'static,
+    I: Accepts<T> + Data,
+    S: IntoStep<I, M>,
+    S::Out: Data,
+{
+    pub(crate) fn new(name: Name, step: S) -> Self {
+        Self {
+            name,
+            index: None,
+            step,
+            types: PhantomData,
+        }
+    }
+
+    /// The `index`-th of several that may run at the same time.
+    pub(crate) fn at_index(self, index: usize) -> Self {
+        Self {
+            index: Some(index),
+            ..self
+        }
+    }
+
+    pub(crate) async fn perform(&self, cx: &RunContext, value: T) -> Result<S::Out> {
+        let mut effect = Effect::new(EffectKind::Step, self.name.clone()).only_one();
+        if let Some(index) = self.index {
+            effect = effect.at_index(index);
+        }
+        let step = &self.step;
+        cx.perform_with(effect, I::accept(value), |cx, input| async move {
+            step.run_step(&cx, input).await
+        })
+        .await
+    }
+}
+
+impl<T, I, M, S> Node for StepNode<T, I, M, S>
+where
+    T: Send + 'static,
+    I: Accepts<T> + Data,
+    M: 'static,
+    S: IntoStep<I, M>,
+    S::Out: Data,
+{
+    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
+        Box::pin(async move { Ok(Box::new(self.perform(cx, take::<T>(input)?).await?) as Payload) })
+    }
+}
+
+/// A pure function between two nodes: no step, no span.
+pub(crate) struct MapNode<T, F> {
+    map: F,
+    types: PhantomData<fn(T)>,
+}
+
+impl<T, F> MapNode<T, F> {
+    pub(crate) fn new(map: F) -> Self {
+        Self {
+            map,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<T, O, F> Node for MapNode<T, F>
+where
+    T: Send + 'static,
+    O: Send + 'static,
+    F: Fn(T) -> O + Send + Sync,
+{
+    fn run<'a>(&'a self, _cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
+        Box::pin(async move { Ok(Box::new((self.map)(take::<T>(input)?)) as Payload) })
+    }
+}

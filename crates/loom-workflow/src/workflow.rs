@@ -1,0 +1,120 @@
+//! `Workflow`: steps under one name, whatever shape connects them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use loom_core::{
+    BoxFuture, Data, Effect, EffectKind, Error, Info, Kind, Name, Result, RunContext, Runnable,
+    Tool,
+};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+/// Steps under one name: takes `I`, gives `O`. Immutable; a clone shares the definition.
+///
+/// Built by [`Workflow::chain`] or [`Workflow::route`].
+///
+/// ```
+/// use loom_core::{Error, Loom};
+/// use loom_workflow::Workflow;
+///
+/// # futures::executor::block_on(async {
+/// let workflow = Workflow::chain("greet")
+///     .then_fn("compose", |_cx, name: String| async move { Ok::<_, Error>(format!("hello {name}")) })
+///     .build();
+/// let outcome = Loom::builder().build().session("alice").run(&workflow, "bob").await?;
+/// assert_eq!(outcome.output, "hello bob");
+/// # Ok::<(), loom_core::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Workflow<I = (), O = ()>(Arc<Definition<I, O>>);
+
+struct Definition<I, O> {
+    info: Info,
+    plan: Box<dyn Plan<I, O>>,
+    wrong: Option<String>,
+}
+
+/// How a workflow's steps are connected.
+pub(crate) trait Plan<I, O>: Send + Sync {
+    fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<O>>;
+}
+
+impl<I, O> Workflow<I, O> {
+    /// A workflow of this name. What is wrong with its definition, if anything, is the error of
+    /// every run.
+    pub(crate) fn new(
+        name: Name,
+        parts: Vec<Info>,
+        plan: impl Plan<I, O> + 'static,
+        wrong: &[String],
+    ) -> Self {
+        Self(Arc::new(Definition {
+            info: Info::new(name, Kind::Workflow).with_parts(parts),
+            plan: Box::new(plan),
+            wrong: (!wrong.is_empty()).then(|| wrong.join("; ")),
+        }))
+    }
+
+    /// The workflow's name.
+    pub fn name(&self) -> &Name {
+        &self.0.info.name
+    }
+}
+
+impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
+    type Out = O;
+
+    async fn run(&self, cx: &RunContext, input: I) -> Result<O> {
+        if let Some(wrong) = &self.0.wrong {
+            return Err(Error::invalid(wrong));
+        }
+        let effect = Effect::new(EffectKind::Workflow, self.name().clone());
+        cx.perform_with(effect, input, |cx, input| async move {
+            self.0.plan.run(&cx, input).await
+        })
+        .await
+    }
+
+    fn info(&self) -> Info {
+        self.0.info.clone()
+    }
+}
+
+impl<I: Data + JsonSchema + DeserializeOwned, O: Data> Workflow<I, O> {
+    /// The workflow as one tool of an agent. The tool takes what the workflow takes: an object's
+    /// fields as arguments, anything else under the argument `input`.
+    ///
+    /// ```
+    /// use loom_core::Result;
+    /// use loom_workflow::Workflow;
+    ///
+    /// async fn authorize(invoice: String) -> Result<String> {
+    ///     Ok(invoice)
+    /// }
+    ///
+    /// let tool = Workflow::chain("refund").then(authorize).build().as_tool().input_arg("invoice");
+    /// assert_eq!(tool.name(), "refund");
+    /// assert_eq!(tool.description(), "Run the `refund` workflow.");
+    /// assert_eq!(tool.schema()["required"], serde_json::json!(["invoice"]));
+    /// ```
+    pub fn as_tool(&self) -> Tool {
+        Tool::new(
+            self.name().clone(),
+            format!("Run the `{}` workflow.", self.name()),
+            self.clone(),
+        )
+    }
+}
+
+impl<I, O> Clone for Workflow<I, O> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<I, O> fmt::Debug for Workflow<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Workflow({})", self.name())
+    }
+}

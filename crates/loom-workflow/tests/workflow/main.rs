@@ -1,0 +1,26 @@
+//! What a workflow promises, one promise a test: whole trees, whole reports, paused time.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test sets up with works, or the test fails"
+)]
+
+mod chain;
+mod chain_conversions;
+mod chain_errors;
+mod route;
+mod route_building;
+mod naming;
+mod wrong_names;
+mod as_tool;
+mod tool_schema;
+mod nesting;
+mod cancelling;
+mod parallel_tuples;
+mod parallel_lists;
+mod parallel_failures;
+mod parallel_endings;
+mod parallel_settled;
+
+mod look_alike;
+mod recorded;

@@ -1,0 +1,49 @@
+//! Agents and workflows that compose both ways, under one user, one trace and one audit log.
+//!
+//! Everything of the core and of workflows stands at the root of this crate. Features add to it
+//! and change nothing that runs:
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `agents` | agents, models for tests, prompts and messages |
+//! | `audit` | the signed audit log, in `audit` |
+//! | `otel` | OpenTelemetry spans and the console tree, in `otel` |
+//! | `full` | all of these |
+//!
+//! None is on by default.
+#![cfg_attr(feature = "full", doc = "")]
+#![cfg_attr(feature = "full", doc = include_str!("../../../README.md"))]
+
+#[cfg(feature = "agents")]
+pub use loom_agent::{
+    Agent, AgentBuilder, EchoModel, FnModel, Message, Model, Part, Prompt, Reply, Request,
+    ScriptedModel, ToolCall, ToolResult, ToolSpec,
+};
+#[cfg(feature = "audit")]
+pub use loom_audit as audit;
+pub use loom_core::{
+    Accepts, AdminScope, Anchor, Approval, Approver, AttrValue, Attributes, Backpressure, Blocking,
+    BlockingUntil, BoxError, BoxFuture, Branch, CancelReason, Clock, Closed, CountingIds, Data,
+    Decision, Effect, EffectKind, Ending, Error, ErrorKind, Event, EventKind, Gate, Handle,
+    Happened, Ids, Info, Install, IntoStep, Journal, JournalRun, Kind, Lease, Limits, Look, Loom,
+    LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note, Observer, OrElse, Outcome,
+    OwnedEvent, PausedRun, Permissions, Question, RandomIds, RecordedSpan, Recorder, Report,
+    Result, ResultExt, Retry, Rule, RunContext, RunId, RunStream, Runnable, Running, Scope,
+    Session, SessionId, Settlement, Shutdown, Slot, SpanId, SpanTree, Step, StopFlag, StreamItem,
+    SystemClock, TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput, TraceId, TraceParent,
+    Usage, UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking,
+    blocking_until, key, step, step_fn,
+};
+#[cfg(feature = "otel")]
+pub use loom_otel as otel;
+pub use loom_workflow::{Branches, Chain, Route, Settle, Settled, Settling, Workflow, branch};
+
+/// What most programs need: `use loomflow::prelude::*;`.
+pub mod prelude {
+    #[cfg(feature = "agents")]
+    pub use crate::{Agent, Prompt};
+    pub use crate::{
+        Error, ErrorKind, Loom, Outcome, Result, ResultExt, RunContext, Runnable, Tool, Workflow,
+        step,
+    };
+}

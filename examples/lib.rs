@@ -1,0 +1,1 @@
+//! Programs that show loomflow at work; run one with `cargo run --example NAME`.
