@@ -93,6 +93,17 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "nothing_is_used",
+        &[
+            "note: futures do nothing unless you `.await` or poll them",
+            "note: a run does nothing until it is awaited",
+            "note: a stream does nothing until it is polled",
+            "note: a wrapped step does nothing until it is put where a step goes",
+            "note: a chain is made into a workflow by `.build()`",
+            "note: a loom is wired by `.build()`",
+        ],
+    ),
+    (
         "two_values",
         &[
             "error: `fn(u64, String) -> impl Future<Output = Result<String, loomflow::Error>> {load}` is not a step that takes `_`",

@@ -223,7 +223,7 @@ fn limits_of_a_session_are_for_each_of_its_runs_anew() {
 }
 
 #[test]
-fn f092_limits_are_data_and_what_they_do_not_know_is_refused() {
+fn limits_are_data_and_what_they_do_not_know_is_refused() {
     let read = serde_json::from_value::<Limits>;
     assert_eq!(read(json!({})).unwrap(), Limits::default());
     let some = json!({"tokens_max": 5, "effects_max": 7});

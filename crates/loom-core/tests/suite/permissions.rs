@@ -194,7 +194,7 @@ fn all_that_a_rule_says_must_fit() {
 }
 
 #[test]
-fn f092_rules_survive_their_data_and_what_they_do_not_know_is_refused() {
+fn rules_survive_their_data_and_what_they_do_not_know_is_refused() {
     let permissions = Permissions::new()
         .rule(
             Rule::new(Decision::Allow)
