@@ -80,6 +80,7 @@ impl Agent {
             format!("Ask the `{}` agent.", self.name()),
             ask,
         )
+        .made_of(self.info())
     }
 }
 
@@ -101,8 +102,7 @@ impl Runnable<Prompt> for Agent {
     }
 
     fn info(&self) -> Info {
-        let tool = |name: &Name| Info::new(name.clone(), Kind::Function);
-        let tools: Vec<Info> = self.0.toolbox.names().map(tool).collect();
+        let tools: Vec<Info> = self.0.toolbox.infos().collect();
         Info::new(self.0.name.clone(), Kind::Agent).with_parts(tools)
     }
 }

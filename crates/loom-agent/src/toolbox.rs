@@ -1,6 +1,8 @@
 //! `Toolbox`: an agent's tools, with arguments checked before anything runs.
 
-use loom_core::{Branch, Effect, Error, ErrorKind, Name, Result, RunContext, Tool, ToolOutput};
+use loom_core::{
+    Branch, Effect, Error, ErrorKind, Info, Name, Result, RunContext, Tool, ToolOutput,
+};
 
 use crate::message::{ToolCall, ToolResult};
 use crate::model::ToolSpec;
@@ -64,6 +66,10 @@ impl Toolbox {
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
         self.specs.iter().map(|spec| &spec.name)
+    }
+
+    pub(crate) fn infos(&self) -> impl Iterator<Item = Info> {
+        self.tools.iter().map(|it| it.tool.info())
     }
 
     pub(crate) fn specs(&self) -> &[ToolSpec] {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::context::RunContext;
 use crate::ending::CancelReason;
 use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::info::{Info, Kind};
 use crate::into_step::{IntoStep, function_name};
 use crate::poll::panic_text;
-use crate::runnable::{Info, Kind};
 
 /// Makes a step of a synchronous function; it runs on Tokio's pool of blocking threads.
 ///

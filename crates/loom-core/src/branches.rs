@@ -1,21 +1,16 @@
 //! Concurrent branches of one effect: what one's failure or question means for the others.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 
 use crate::context::RunContext;
-use crate::ending::CancelReason;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// One of several branches that run concurrently; see [`RunContext::join`].
 #[must_use = "a branch does nothing until it is joined"]
 pub struct Branch<'a, T> {
-    future: BoxFuture<'a, Result<T>>,
+    pub(crate) future: BoxFuture<'a, Result<T>>,
     alone: bool,
 }
 
@@ -31,24 +26,6 @@ impl<'a, T> Branch<'a, T> {
     /// Whether the branch must have no other beside it.
     pub fn alone(self, alone: bool) -> Self {
         Self { alone, ..self }
-    }
-}
-
-/// A branch that runs, with its place among the others.
-struct Live<'a, T> {
-    index: usize,
-    future: BoxFuture<'a, Result<T>>,
-}
-
-impl<T> Future for Live<'_, T> {
-    type Output = (usize, Result<T>);
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let index = self.index;
-        self.future
-            .as_mut()
-            .poll(task)
-            .map(|result| (index, result))
     }
 }
 
@@ -100,52 +77,21 @@ impl RunContext {
             return Ok(vec![only.future.await?]);
         }
         let mut outputs: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
-        let mut live = FuturesUnordered::new();
+        let mut live = self.branches();
         let (mut begun, mut alone) = (0, false);
-        let mut paused: Option<Error> = None;
         loop {
-            while paused.is_none() && may_begin(&waiting, live.len(), alone, concurrency_max) {
+            while !live.is_paused() && may_begin(&waiting, live.len(), alone, concurrency_max) {
                 if let Some(branch) = waiting.pop_front() {
                     alone = branch.alone;
-                    live.push(Live {
-                        index: begun,
-                        future: branch.future,
-                    });
+                    live.push(begun, branch);
                     begun += 1;
                 }
             }
-            match live.next().await {
-                None => break,
-                Some((index, Ok(output))) => outputs[index] = Some(output),
-                Some((_, Err(error))) if error.kind() == ErrorKind::Paused => {
-                    paused = Some(match paused.take() {
-                        None => error,
-                        Some(before) => before.asking_too(error),
-                    });
-                }
-                Some((_, Err(error))) => {
-                    let why = self.reason_to_end_siblings(&error);
-                    self.cancel_with(why, live);
-                    return Err(error);
-                }
+            match live.next().await? {
+                None => return Ok(given(outputs)),
+                Some((index, output)) => outputs[index] = Some(output),
             }
             alone = false;
-        }
-        match paused {
-            None => Ok(given(outputs)),
-            Some(paused) => Err(paused),
-        }
-    }
-}
-
-impl RunContext {
-    /// Why the siblings of a branch end that failed with this error.
-    fn reason_to_end_siblings(&self, error: &Error) -> CancelReason {
-        match error.ending().cancel_reason() {
-            _ if error.is_tree_wide() => CancelReason::LimitReached,
-            // The branch only was the first to see what ends them all.
-            Some(why @ (CancelReason::Requested | CancelReason::Deadline)) => why,
-            _ => CancelReason::SiblingFailed,
         }
     }
 }

@@ -14,12 +14,12 @@ use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::handle::Cancel;
+use crate::info::Kind;
 use crate::into_step::IntoStep;
 use crate::journal::{RunJournal, Status};
 use crate::observer::DynObserver;
 use crate::outcome::{Outcome, Report, Settlement};
 use crate::poll::{caught, caught_now, within};
-use crate::runnable::Kind;
 use crate::tree::Tree;
 
 /// Runs a step as the root: an agent or a workflow opens its run itself, all else is wrapped in

@@ -2,7 +2,8 @@
 
 use crate::context::RunContext;
 use crate::error::{BoxError, Error, Result};
-use crate::runnable::{Info, Kind, Runnable};
+use crate::info::{Info, Kind};
+use crate::runnable::Runnable;
 
 /// What is accepted where a step is: every [`Runnable`], and functions that give a `Result`.
 ///

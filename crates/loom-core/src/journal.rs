@@ -38,6 +38,8 @@ pub enum Slot<'a> {
     Question(&'a str),
     /// The answer to the question at this path.
     Answer(&'a str),
+    /// What the run's definition was when it began, to tell whether it changed.
+    Definition,
 }
 
 /// The right to write a run's records. Whoever claims a run later gets a higher token, and what

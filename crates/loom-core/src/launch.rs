@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::admission::Admitted;
 use crate::context::RunContext;
 use crate::data::Data;
+use crate::definition::Definition;
 use crate::drive::{drive, run_root, stoppable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{Cancel, Handle};
 use crate::ids::RunId;
+use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::journal::{Held, JournalRun, RunJournal, RunRecord, Slot};
 use crate::outcome::Outcome;
@@ -64,15 +66,15 @@ impl Launch {
         if self.session.parts.journal.is_some() {
             // The bare context takes the first span id, the root the second.
             let root = SpanId::nth(origin.span_seed, 1).to_string();
-            let of = step.step_info().name.to_string();
+            let info = step.step_info();
             let record = RunRecord::new(
                 trace.to_string(),
                 root,
-                of,
+                info.name.to_string(),
                 input.to_value()?,
                 origin.limits,
             );
-            let body = Box::pin(caught(self.begin(record)));
+            let body = Box::pin(caught(self.begin(record, &info)));
             let begun = Box::pin(stoppable(&self.cancel, origin.deadline, body));
             origin.journal = Some(begun.await?);
         }
@@ -87,17 +89,10 @@ impl Launch {
     {
         let _admitted = self.admit()?;
         let mut origin = self.origin(None)?;
-        let body = Box::pin(caught(self.recall()));
+        let info = step.step_info();
+        let body = Box::pin(caught(self.recall(&info)));
         let recalled = Box::pin(stoppable(&self.cancel, origin.deadline, body));
         let (journal, record) = recalled.await?;
-        let of = step.step_info().name;
-        if record.of != of.as_str() {
-            let message = format!(
-                "the run {} is one of {:?}, not of {of:?}",
-                self.run_id, record.of
-            );
-            return Err(Error::invalid(message));
-        }
         origin.carried = Carried {
             trace: Some(trace_of(&record)?),
             root_span: span_of(&record),
@@ -152,14 +147,17 @@ impl Launch {
     }
 
     /// Takes a new run's place in the journal.
-    async fn begin(&self, record: RunRecord) -> Result<RunJournal> {
+    async fn begin(&self, record: RunRecord, info: &Info) -> Result<RunJournal> {
         let journal = self.claim(record).await?;
         journal.write_record().await?;
+        journal
+            .put(Slot::Definition, Definition::of(info).to_value()?)
+            .await?;
         Ok(journal)
     }
 
-    /// Takes over a run that the journal knows.
-    async fn recall(&self) -> Result<(RunJournal, RunRecord)> {
+    /// Takes over a run that the journal knows, to go on with it by this definition.
+    async fn recall(&self, info: &Info) -> Result<(RunJournal, RunRecord)> {
         let store = self.session.journal()?;
         if store.get(&self.journal_run()?, Slot::Run).await?.is_none() {
             return Err(Error::invalid(format!(
@@ -170,7 +168,37 @@ impl Launch {
         // Read again under the lease: another worker may have gone on with it in between.
         let held = Held::claim(store, &self.journal_run()?).await?;
         let record = RunRecord::read(held.get(Slot::Run).await?.unwrap_or_default())?;
-        Ok((RunJournal::new(held, record.clone()), record))
+        if record.of != info.name.as_str() {
+            let message = format!(
+                "the run {} is one of {:?}, not of {:?}",
+                self.run_id, record.of, info.name
+            );
+            return Err(Error::invalid(message));
+        }
+        let journal = RunJournal::new(held, record.clone());
+        self.agree(&journal, info).await?;
+        Ok((journal, record))
+    }
+
+    /// Refuses to go on with a run by another definition than it was begun with, unless the caller
+    /// said that they are compatible.
+    async fn agree(&self, journal: &RunJournal, info: &Info) -> Result<()> {
+        let now = Definition::of(info);
+        let before = journal.get(Slot::Definition).await?;
+        if let Some(before) = before {
+            let Some(difference) = now.difference_from(&Definition::from_value(before)?) else {
+                return Ok(());
+            };
+            if !self.session.accepts_changes {
+                let message = format!(
+                    "the definition of {:?} changed since the run {} began: {difference}; if what is recorded still fits, resume it in a session that is `.accepting_changes()`",
+                    info.name, self.run_id
+                );
+                return Err(Error::invalid(message));
+            }
+        }
+        // From now on it is a run of this definition.
+        journal.put(Slot::Definition, now.to_value()?).await
     }
 
     async fn claim(&self, record: RunRecord) -> Result<RunJournal> {

@@ -31,6 +31,8 @@
 //! ```
 
 mod runnable;
+mod info;
+mod definition;
 mod into_step;
 mod accepts;
 mod data;
@@ -38,6 +40,7 @@ mod step;
 mod wrap;
 mod blocking;
 mod branches;
+mod branch_set;
 mod tool;
 mod tool_schema;
 
@@ -89,6 +92,7 @@ pub use admission::Shutdown;
 pub use attributes::{AttrValue, Attributes, key};
 pub use backpressure::Backpressure;
 pub use blocking::{Blocking, BlockingUntil, StopFlag, ViaBlocking, blocking, blocking_until};
+pub use branch_set::BranchSet;
 pub use branches::Branch;
 pub use clock::{Clock, CountingIds, Ids, RandomIds, SystemClock, TickingClock};
 pub use context::RunContext;
@@ -100,6 +104,7 @@ pub use event::{Closed, Event, EventKind, Note};
 pub use gate::{Gate, Verdict};
 pub use handle::Handle;
 pub use ids::{RunId, SessionId, UserId};
+pub use info::{Info, Kind, Link};
 pub use into_step::{IntoStep, ViaContextFn, ViaFn, ViaRunnable, step_fn};
 pub use journal::{Journal, JournalRun, Lease, MemoryJournal, Slot};
 pub use limits::Limits;
@@ -112,7 +117,7 @@ pub use permissions::{Decision, Permissions, Rule};
 pub use question::{Approval, Approver, Question};
 pub use recorder::{RecordedSpan, Recorder, SpanTree};
 pub use result_ext::ResultExt;
-pub use runnable::{Info, Kind, Runnable};
+pub use runnable::Runnable;
 pub use scope::{AdminScope, Scope};
 pub use session::{PausedRun, Running, Session};
 pub use step::Step;

@@ -48,6 +48,7 @@ pub struct Session {
     pub(crate) caller: Option<TraceParent>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) limits: Limits,
+    pub(crate) accepts_changes: bool,
 }
 
 impl Session {
@@ -61,6 +62,7 @@ impl Session {
             given: None,
             caller: None,
             deadline: None,
+            accepts_changes: false,
         }
     }
 
@@ -91,6 +93,15 @@ impl Session {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = self.limits.lowered_to(limits);
+        self
+    }
+
+    /// Lets runs be resumed by a definition that changed since they began: for a caller who knows
+    /// that what is recorded still fits. Every step is checked all the same against the input it
+    /// was recorded with.
+    #[must_use]
+    pub fn accepting_changes(mut self) -> Self {
+        self.accepts_changes = true;
         self
     }
 
@@ -173,8 +184,9 @@ impl Session {
     /// a session of the same user by the same name.
     ///
     /// # Errors
-    /// The run's own; `Invalid` without a journal, for a run that isn't this session's, or while
-    /// another worker has it.
+    /// The run's own; `Invalid` without a journal, for a run that isn't this session's, while
+    /// another worker has it, or by a definition that changed since (naming the difference), unless
+    /// the session is [`accepting_changes`](Session::accepting_changes).
     pub async fn resume<I: Data, M, S>(&self, run_id: &RunId, step: &S) -> Result<Outcome<S::Out>>
     where
         S: IntoStep<I, M>,

@@ -9,8 +9,9 @@ use futures::future::BoxFuture;
 use crate::context::RunContext;
 use crate::data::Data;
 use crate::error::Result;
+use crate::info::Info;
 use crate::into_step::IntoStep;
-use crate::runnable::{Info, Runnable};
+use crate::runnable::Runnable;
 
 /// Any step that takes `I` and gives `O`: nameable, and cloned by one atomic addition.
 ///

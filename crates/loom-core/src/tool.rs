@@ -12,6 +12,7 @@ use crate::context::RunContext;
 use crate::data::{Data, written_bytes};
 use crate::effect::Effect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::name::Name;
 use crate::runnable::Runnable;
@@ -49,6 +50,7 @@ pub struct Tool {
     destructive: bool,
     sequential: bool,
     step: Step<Arguments, ToolOutput>,
+    made_of: Info,
 }
 
 /// A call's arguments: shared with the effect that announces them, so that what was approved is
@@ -80,6 +82,7 @@ impl Tool {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
+        let made_of = step.step_info();
         let step = Arc::new(step);
         let typed = move |cx: RunContext, args: Arguments| {
             let step = step.clone();
@@ -102,6 +105,7 @@ impl Tool {
             destructive: false,
             sequential: false,
             step: Step::new(typed),
+            made_of,
         }
     }
 
@@ -122,6 +126,7 @@ impl Tool {
         schema: Value,
         step: Step<Value, ToolOutput>,
     ) -> Self {
+        let made_of = step.info();
         Self {
             name: name.into(),
             description: description.into(),
@@ -132,6 +137,7 @@ impl Tool {
                 let step = step.clone();
                 async move { step.run(&cx, args.input()?.clone()).await }
             }),
+            made_of,
         }
     }
 
@@ -169,6 +175,18 @@ impl Tool {
     pub fn sequential(mut self) -> Self {
         self.sequential = true;
         self
+    }
+
+    /// What the tool is made of, for drawings: by itself a tool knows the step it was made from.
+    #[must_use]
+    pub fn made_of(mut self, step: Info) -> Self {
+        self.made_of = step;
+        self
+    }
+
+    /// The tool as a part of what holds it.
+    pub fn info(&self) -> Info {
+        Info::new(self.name.clone(), Kind::Function).with_parts([self.made_of.clone()])
     }
 
     /// What the model calls it by.

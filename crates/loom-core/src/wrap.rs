@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use crate::context::RunContext;
 use crate::error::{Error, Result};
+use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::name::Name;
-use crate::runnable::Info;
 
 pub use map::Map;
 pub use named::Named;

@@ -9,6 +9,7 @@ use loom_core::{
 
 use crate::node::{MapNode, Node, Payload, StepNode, take};
 use crate::node_names::NodeNames;
+use crate::outline::{Outline, node_info};
 use crate::parallel::{Branches, ParallelNode, Places};
 use crate::workflow::{Plan, Workflow};
 
@@ -36,7 +37,7 @@ impl Workflow<(), ()> {
         Chain {
             name: name.into(),
             nodes: Vec::new(),
-            parts: Vec::new(),
+            outline: Outline::default(),
             names: NodeNames::default(),
             types: PhantomData,
         }
@@ -48,7 +49,7 @@ impl Workflow<(), ()> {
 pub struct Chain<I, T> {
     name: Name,
     nodes: Vec<Box<dyn Node>>,
-    parts: Vec<Info>,
+    outline: Outline,
     names: NodeNames,
     types: PhantomData<fn(I) -> T>,
 }
@@ -64,9 +65,8 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
         S::Out: Data,
     {
         let info = step.step_info();
-        let name = self.names.of_step(&info, self.parts.len() + 1);
-        self.parts
-            .push(Info::new(name.clone(), Kind::Function).with_parts([info]));
+        let name = self.names.of_step(&info, self.outline.len() + 1);
+        self.outline.then(node_info(&name, info));
         self.with_node(StepNode::<T, J, M, S>::new(name, step))
     }
 
@@ -80,7 +80,7 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
         F: Fn(RunContext, T) -> Fut + Send + Sync + 'static,
     {
         let name = self.names.take(name.into());
-        self.parts.push(Info::new(name.clone(), Kind::Function));
+        self.outline.then(Info::new(name.clone(), Kind::Function));
         self.with_node(StepNode::<T, T, ViaContextFn, F>::new(name, step))
     }
 
@@ -109,8 +109,9 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
     pub fn parallel<M, B: Branches<T, M>>(mut self, branches: B) -> Chain<I, B::Out> {
         let placed = branches.place(&mut Places {
             names: &mut self.names,
-            parts: &mut self.parts,
+            outline: &mut self.outline,
         });
+        self.outline.rejoin();
         self.with_node(ParallelNode::<T, _>::new(placed))
     }
 
@@ -162,7 +163,7 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
             nodes: self.nodes,
             types: PhantomData::<fn(I) -> T>,
         };
-        Workflow::new(self.name, self.parts, plan, &self.names.into_wrong())
+        Workflow::new(self.name, self.outline, plan, &self.names.into_wrong())
     }
 
     fn with_node<O>(mut self, node: impl Node + 'static) -> Chain<I, O> {
@@ -170,7 +171,7 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
         Chain {
             name: self.name,
             nodes: self.nodes,
-            parts: self.parts,
+            outline: self.outline,
             names: self.names,
             types: PhantomData,
         }

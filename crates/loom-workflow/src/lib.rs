@@ -33,6 +33,7 @@ mod route;
 mod parallel;
 mod node;
 mod node_names;
+mod outline;
 
 pub use chain::Chain;
 pub use parallel::{Branches, Settle, Settled, Settling, branch};

@@ -5,10 +5,11 @@ mod tuples;
 
 use std::marker::PhantomData;
 
-use loom_core::{Accepts, BoxFuture, Branch, Data, Info, IntoStep, Kind, Result, RunContext, Step};
+use loom_core::{Accepts, BoxFuture, Branch, Data, IntoStep, Result, RunContext, Step};
 
 use crate::node::{Node, Payload, StepNode, take};
 use crate::node_names::NodeNames;
+use crate::outline::{Outline, node_info};
 
 pub use settle::{Settle, Settled, Settling};
 
@@ -42,7 +43,7 @@ pub trait Branches<T, M>: Sized {
 #[doc(hidden)]
 pub struct Places<'a> {
     pub(crate) names: &'a mut NodeNames,
-    pub(crate) parts: &'a mut Vec<Info>,
+    pub(crate) outline: &'a mut Outline,
 }
 
 impl Places<'_> {
@@ -54,9 +55,8 @@ impl Places<'_> {
         S::Out: Data,
     {
         let info = step.step_info();
-        let name = self.names.of_step(&info, self.parts.len() + 1);
-        self.parts
-            .push(Info::new(name.clone(), Kind::Function).with_parts([info]));
+        let name = self.names.of_step(&info, self.outline.len() + 1);
+        self.outline.beside(node_info(&name, info));
         StepNode::new(name, step)
     }
 }

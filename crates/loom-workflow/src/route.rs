@@ -3,10 +3,11 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
-use loom_core::{Accepts, BoxFuture, Data, Error, Info, IntoStep, Kind, Name, Result, RunContext};
+use loom_core::{Accepts, BoxFuture, Data, Error, IntoStep, Name, Result, RunContext};
 
 use crate::node::{Node, Payload, StepNode, take};
 use crate::node_names::NodeNames;
+use crate::outline::{Outline, node_info};
 use crate::workflow::{Plan, Workflow};
 
 impl Workflow<(), ()> {
@@ -48,7 +49,7 @@ impl Workflow<(), ()> {
         let classifier = names.of_step(&info, 1);
         Route {
             name: name.into(),
-            parts: vec![Info::new(classifier.clone(), Kind::Function).with_parts([info])],
+            outline: Outline::starting_with(node_info(&classifier, info)),
             classify: Box::new(Labelled(StepNode::<I, I, M, S>::new(classifier, classify))),
             handlers: Vec::new(),
             otherwise: None,
@@ -63,7 +64,7 @@ impl Workflow<(), ()> {
 #[must_use = "a route is made into a workflow by `.build()`"]
 pub struct Route<I, O> {
     name: Name,
-    parts: Vec<Info>,
+    outline: Outline,
     classify: Box<dyn Classify<I>>,
     handlers: Vec<(Name, Box<dyn Node>)>,
     otherwise: Option<Box<dyn Node>>,
@@ -132,7 +133,7 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
             otherwise: self.otherwise,
             types: PhantomData::<fn(I) -> O>,
         };
-        Ok(Workflow::new(self.name, self.parts, plan, &[]))
+        Ok(Workflow::new(self.name, self.outline, plan, &[]))
     }
 
     fn handler<J, M, S>(&mut self, label: &str, handler: S) -> Box<dyn Node>
@@ -142,8 +143,8 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
         S: IntoStep<J, M, Out = O>,
     {
         let name = self.names.take(format!("route_{label}").into());
-        self.parts
-            .push(Info::new(name.clone(), Kind::Function).with_parts([handler.step_info()]));
+        self.outline
+            .choice(label.to_owned(), node_info(&name, handler.step_info()));
         Box::new(StepNode::<I, J, M, S>::new(name, handler))
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use loom_core::{
-    BoxFuture, Data, Effect, EffectKind, Error, Info, Kind, Name, Result, RunContext, Runnable,
-    Tool,
+    BoxFuture, Data, Effect, EffectKind, Error, Info, Name, Result, RunContext, Runnable, Tool,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+
+use crate::outline::Outline;
 
 /// Steps under one name: takes `I`, gives `O`. Immutable; a clone shares the definition.
 ///
@@ -45,12 +46,12 @@ impl<I, O> Workflow<I, O> {
     /// every run.
     pub(crate) fn new(
         name: Name,
-        parts: Vec<Info>,
+        outline: Outline,
         plan: impl Plan<I, O> + 'static,
         wrong: &[String],
     ) -> Self {
         Self(Arc::new(Definition {
-            info: Info::new(name, Kind::Workflow).with_parts(parts),
+            info: outline.into_info(name),
             plan: Box::new(plan),
             wrong: (!wrong.is_empty()).then(|| wrong.join("; ")),
         }))

@@ -23,16 +23,16 @@ pub use loom_agent::{
 pub use loom_audit as audit;
 pub use loom_core::{
     Accepts, AdminScope, Anchor, Approval, Approver, AttrValue, Attributes, Backpressure, Blocking,
-    BlockingUntil, BoxError, BoxFuture, Branch, CancelReason, Clock, Closed, CountingIds, Data,
-    Decision, Effect, EffectKind, Ending, Error, ErrorKind, Event, EventKind, Gate, Handle,
-    Happened, Ids, Info, Install, IntoStep, Journal, JournalRun, Kind, Lease, Limits, Look, Loom,
-    LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note, Observer, OrElse, Outcome,
-    OwnedEvent, PausedRun, Permissions, Question, RandomIds, RecordedSpan, Recorder, Report,
-    Result, ResultExt, Retry, Rule, RunContext, RunId, RunStream, Runnable, Running, Scope,
-    Session, SessionId, Settlement, Shutdown, Slot, SpanId, SpanTree, Step, StopFlag, StreamItem,
-    SystemClock, TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput, TraceId, TraceParent,
-    Usage, UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking,
-    blocking_until, key, step, step_fn,
+    BlockingUntil, BoxError, BoxFuture, Branch, BranchSet, CancelReason, Clock, Closed,
+    CountingIds, Data, Decision, Effect, EffectKind, Ending, Error, ErrorKind, Event, EventKind,
+    Gate, Handle, Happened, Ids, Info, Install, IntoStep, Journal, JournalRun, Kind, Lease, Limits,
+    Link, Look, Loom, LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note, Observer,
+    OrElse, Outcome, OwnedEvent, PausedRun, Permissions, Question, RandomIds, RecordedSpan,
+    Recorder, Report, Result, ResultExt, Retry, Rule, RunContext, RunId, RunStream, Runnable,
+    Running, Scope, Session, SessionId, Settlement, Shutdown, Slot, SpanId, SpanTree, Step,
+    StopFlag, StreamItem, SystemClock, TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput,
+    TraceId, TraceParent, Usage, UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn,
+    ViaRunnable, Wrapped, blocking, blocking_until, key, step, step_fn,
 };
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;

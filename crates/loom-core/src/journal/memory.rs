@@ -40,6 +40,7 @@ struct Records {
     token: u64,
     held: bool,
     run: Option<Value>,
+    definition: Option<Value>,
     outputs: BTreeMap<String, Value>,
     questions: BTreeMap<String, Value>,
     answers: BTreeMap<String, Value>,
@@ -98,6 +99,7 @@ impl Journal for MemoryJournal {
         let memory = self.memory();
         Ok(memory.runs.get(run).and_then(|records| match slot {
             Slot::Run => records.run.clone(),
+            Slot::Definition => records.definition.clone(),
             Slot::Output(path) => records.outputs.get(path).cloned(),
             Slot::Question(path) => records.questions.get(path).cloned(),
             Slot::Answer(path) => records.answers.get(path).cloned(),
@@ -119,6 +121,7 @@ impl Journal for MemoryJournal {
         };
         match slot {
             Slot::Run => records.run = Some(value),
+            Slot::Definition => records.definition = Some(value),
             Slot::Output(path) => drop(records.outputs.insert(path.to_owned(), value)),
             Slot::Question(path) => drop(records.questions.insert(path.to_owned(), value)),
             Slot::Answer(path) => drop(records.answers.insert(path.to_owned(), value)),

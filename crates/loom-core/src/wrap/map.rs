@@ -2,8 +2,8 @@
 
 use crate::context::RunContext;
 use crate::error::Result;
+use crate::info::Info;
 use crate::into_step::IntoStep;
-use crate::runnable::Info;
 use crate::wrap::Via;
 
 /// A step whose output is changed; made by [`Wrapped::map`](crate::Wrapped::map).

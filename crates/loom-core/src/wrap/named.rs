@@ -2,9 +2,9 @@
 
 use crate::context::RunContext;
 use crate::error::Result;
+use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::name::Name;
-use crate::runnable::Info;
 use crate::wrap::Via;
 
 /// A step by another name; made by [`Wrapped::named`](crate::Wrapped::named).

@@ -4,8 +4,8 @@ use crate::attributes::{Attributes, key};
 use crate::context::RunContext;
 use crate::error::Result;
 use crate::event::Note;
+use crate::info::Info;
 use crate::into_step::IntoStep;
-use crate::runnable::Info;
 use crate::wrap::Via;
 
 /// A step with another to fall back on; made by [`Wrapped::or_else`](crate::Wrapped::or_else).

@@ -8,8 +8,8 @@ use crate::attributes::{Attributes, key};
 use crate::context::RunContext;
 use crate::error::{Error, Result};
 use crate::event::Note;
+use crate::info::Info;
 use crate::into_step::IntoStep;
-use crate::runnable::Info;
 use crate::wrap::Via;
 
 /// A step that is tried again; made by [`Wrapped::retry`](crate::Wrapped::retry).

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::context::RunContext;
 use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
+use crate::info::Info;
 use crate::into_step::IntoStep;
-use crate::runnable::Info;
 use crate::wrap::Via;
 
 /// A step with a time limit; made by [`Wrapped::timeout`](crate::Wrapped::timeout).

@@ -53,6 +53,7 @@ mod pausing;
 mod asking_gates;
 mod resuming;
 mod resuming_changed;
+mod resuming_redefined;
 mod resuming_limits;
 mod crashing;
 mod answers;

@@ -96,7 +96,9 @@ where
     type Placed = Settle<PlacedList<T, J, M, S>>;
 
     fn place(self, places: &mut Places<'_>) -> Self::Placed {
-        Settle(self.0.place(places))
+        let placed = self.0.place(places);
+        places.outline.settle();
+        Settle(placed)
     }
 }
 

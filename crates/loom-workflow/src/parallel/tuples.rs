@@ -56,7 +56,9 @@ macro_rules! tuple {
             type Placed = Settle<PlacedTuple<($(StepNode<T, $J, $M, $S>,)+)>>;
 
             fn place(self, places: &mut Places<'_>) -> Self::Placed {
-                Settle(self.0.place(places))
+                let placed = self.0.place(places);
+                places.outline.settle();
+                Settle(placed)
             }
         }
 

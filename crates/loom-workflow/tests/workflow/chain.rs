@@ -1,6 +1,6 @@
 //! A chain: one step after another, each output the next one's input.
 
-use loom_core::{Error, Info, Kind, Result, RunContext, Runnable};
+use loom_core::{Error, Info, Kind, Link, Result, RunContext, Runnable};
 use loom_workflow::Workflow;
 use serde_json::json;
 
@@ -153,14 +153,22 @@ fn a_chain_says_what_it_is_made_of() {
         .build();
     let function = |name: &'static str| Info::new(name, Kind::Function);
     let inner = Info::new("inner", Kind::Workflow)
-        .with_parts([function("shout").with_parts([function("shout")])]);
+        .with_parts([function("shout").with_parts([function("shout")])])
+        .with_links([Link::entry(0), Link::exit(0)]);
     assert_eq!(
         workflow.info(),
-        Info::new("outer", Kind::Workflow).with_parts([
-            function("load").with_parts([function("load")]),
-            function("inner").with_parts([inner]),
-            function("agent_node").with_parts([Info::new("", Kind::Agent)]),
-        ])
+        Info::new("outer", Kind::Workflow)
+            .with_parts([
+                function("load").with_parts([function("load")]),
+                function("inner").with_parts([inner]),
+                function("agent_node").with_parts([Info::new("", Kind::Agent)]),
+            ])
+            .with_links([
+                Link::entry(0),
+                Link::new(0, 1),
+                Link::new(1, 2),
+                Link::exit(2)
+            ])
     );
     assert_eq!(format!("{workflow:?}"), "Workflow(outer)");
 }

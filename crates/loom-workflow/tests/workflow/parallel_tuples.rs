@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loom_core::{Accepts, Error, Info, Kind, Result, RunContext, Runnable, step};
+use loom_core::{Accepts, Error, Info, Kind, Link, Result, RunContext, Runnable, step};
 use loom_workflow::{Settled, Settling, Workflow};
 use serde_json::json;
 use tokio::sync::Barrier;
@@ -261,9 +261,12 @@ fn a_workflow_says_which_branches_it_is_made_of() {
     let function = |name: &'static str| Info::new(name, Kind::Function);
     assert_eq!(
         workflow.build().info(),
-        Info::new("both", Kind::Workflow).with_parts([
-            function("say").with_parts([function("say")]),
-            function("agent_node").with_parts([Info::new("", Kind::Agent)]),
-        ])
+        Info::new("both", Kind::Workflow)
+            .with_parts([
+                function("say").with_parts([function("say")]),
+                function("agent_node").with_parts([Info::new("", Kind::Agent)]),
+            ])
+            .with_links([Link::entry(0), Link::entry(1), Link::exit(0), Link::exit(1)])
+            .joining(true)
     );
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use loom_core::{Accepts, Error, ErrorKind, Info, Kind, Result, RunContext, Runnable};
+use loom_core::{Accepts, Error, ErrorKind, Info, Kind, Link, Result, RunContext, Runnable};
 use loom_workflow::Workflow;
 use serde::{Deserialize, Serialize};
 
@@ -238,10 +238,18 @@ fn a_route_says_what_it_is_made_of() {
     };
     assert_eq!(
         support().info(),
-        Info::new("support", Kind::Workflow).with_parts([
-            function("classify", "classify"),
-            function("route_billing", "billing"),
-            function("route_tech", "tech"),
-        ])
+        Info::new("support", Kind::Workflow)
+            .with_parts([
+                function("classify", "classify"),
+                function("route_billing", "billing"),
+                function("route_tech", "tech"),
+            ])
+            .with_links([
+                Link::entry(0),
+                Link::new(0, 1).labelled("billing"),
+                Link::exit(1),
+                Link::new(0, 2).labelled("tech"),
+                Link::exit(2),
+            ])
     );
 }

@@ -1,0 +1,319 @@
+//! What a definition means, apart from how it was written down: to tell whether it changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Data;
+use crate::error::Result;
+use crate::info::{Info, Link};
+use crate::journal::OutputRecord;
+use crate::name::Name;
+
+/// How many differences are told apart; the others are counted.
+const DIFFERENCES_MAX: usize = 5;
+
+impl Info {
+    /// The definition's hash: 64 hex digits that change when what it means changes, and only then.
+    ///
+    /// Its meaning is the names and kinds of all parts, what their details say, which link leads
+    /// from where to where by which label, and, where a part takes several values together, their
+    /// order. The order in which parts and other links were declared, and its own name, mean
+    /// nothing. The code of functions isn't seen.
+    ///
+    /// # Errors
+    /// `Internal` for a definition nested deeper than JSON is read back.
+    ///
+    /// ```
+    /// use loom_core::{Info, Kind};
+    ///
+    /// let part = |name: &'static str| Info::new(name, Kind::Function);
+    /// let one = Info::new("one", Kind::Workflow).with_parts([part("a"), part("b")]);
+    /// let other = Info::new("other", Kind::Workflow).with_parts([part("b"), part("a")]);
+    /// assert_eq!(one.definition_hash()?, other.definition_hash()?);
+    /// assert_ne!(one.definition_hash()?, one.with_detail("twice").definition_hash()?);
+    /// # Ok::<(), loom_core::Error>(())
+    /// ```
+    pub fn definition_hash(&self) -> Result<String> {
+        Ok(OutputRecord::digest(&Definition::of(self).to_value()?))
+    }
+
+    /// What this definition has otherwise than an earlier one, in words; `None` if they mean the
+    /// same.
+    ///
+    /// ```
+    /// use loom_core::{Info, Kind};
+    ///
+    /// let part = |name: &'static str| Info::new(name, Kind::Function);
+    /// let before = Info::new("it", Kind::Workflow).with_parts([part("load")]);
+    /// let now = Info::new("it", Kind::Workflow).with_parts([part("load"), part("reply")]);
+    /// assert_eq!(now.difference_from(&before).as_deref(), Some(r#"the part "reply" is new"#));
+    /// assert_eq!(now.difference_from(&now), None);
+    /// ```
+    pub fn difference_from(&self, before: &Info) -> Option<String> {
+        Definition::of(self).difference_from(&Definition::of(before))
+    }
+}
+
+/// A definition in its one form: no order but where order means something.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Definition {
+    kind: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    detail: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    joins: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    parts: BTreeMap<String, Definition>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    links: BTreeSet<Edge>,
+    /// The sources of each part that joins, in order; of the end under the empty name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    order: BTreeMap<String, Vec<String>>,
+}
+
+/// A link by the names of its parts; the whole's own input and output have none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Edge {
+    from: String,
+    to: String,
+    label: String,
+    back: bool,
+}
+
+impl Definition {
+    pub(crate) fn of(info: &Info) -> Self {
+        let names = names(&info.parts);
+        let name = |part: Option<usize>| {
+            let name = part.and_then(|i| names.get(i));
+            name.cloned().unwrap_or_default()
+        };
+        let mut order: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for link in info.links.iter() {
+            let joins = match link.to {
+                Some(to) => info.parts.get(to).is_some_and(|part| part.joins),
+                None => info.joins,
+            };
+            if joins {
+                order
+                    .entry(name(link.to))
+                    .or_default()
+                    .push(name(link.from));
+            }
+        }
+        let edge = |link: &Link| Edge {
+            from: name(link.from),
+            to: name(link.to),
+            label: link.label.to_string(),
+            back: link.back,
+        };
+        Self {
+            kind: info.kind.as_str().to_owned(),
+            detail: info.detail.to_string(),
+            joins: info.joins,
+            links: info.links.iter().map(edge).collect(),
+            order,
+            parts: names
+                .iter()
+                .cloned()
+                .zip(info.parts.iter().map(Self::of))
+                .collect(),
+        }
+    }
+
+    /// What this has otherwise than an earlier one, in words.
+    pub(crate) fn difference_from(&self, before: &Self) -> Option<String> {
+        let mut found = Vec::new();
+        self.compare(before, "", &mut found);
+        if found.is_empty() {
+            return None;
+        }
+        let more = found.len().saturating_sub(DIFFERENCES_MAX);
+        found.truncate(DIFFERENCES_MAX);
+        let mut words = found.join("; ");
+        if more > 0 {
+            words.push_str(&format!("; and {more} more"));
+        }
+        Some(words)
+    }
+
+    fn compare(&self, before: &Self, path: &str, found: &mut Vec<String>) {
+        let whole = if path.is_empty() {
+            "it".to_owned()
+        } else {
+            format!("{path:?}")
+        };
+        if self.kind != before.kind {
+            found.push(format!(
+                "{whole} was of kind {}, now {}",
+                before.kind, self.kind
+            ));
+        }
+        if self.detail != before.detail {
+            let (was, is) = (&before.detail, &self.detail);
+            found.push(format!("{whole} said {was:?}, now {is:?}"));
+        }
+        if self.joins != before.joins {
+            let now = if self.joins { "" } else { " no longer" };
+            found.push(format!("{whole}{now} takes several values together"));
+        }
+        self.compare_parts(before, path, found);
+        let inside = if path.is_empty() {
+            String::new()
+        } else {
+            format!(" in {path:?}")
+        };
+        for gone in before.links.difference(&self.links) {
+            found.push(format!("the link {gone}{inside} is gone"));
+        }
+        for new in self.links.difference(&before.links) {
+            found.push(format!("the link {new}{inside} is new"));
+        }
+        if self.links == before.links && self.order != before.order {
+            for (part, order) in &self.order {
+                let was = before.order.get(part).cloned().unwrap_or_default();
+                if was != *order {
+                    let part = shown(part, "end");
+                    found.push(format!("{part}{inside} took {was:?}, now takes {order:?}"));
+                }
+            }
+        }
+    }
+
+    fn compare_parts(&self, before: &Self, path: &str, found: &mut Vec<String>) {
+        let below = |name: &str| match path {
+            "" => name.to_owned(),
+            path => format!("{path}/{name}"),
+        };
+        for name in before.parts.keys() {
+            if !self.parts.contains_key(name) {
+                found.push(format!("the part {:?} is gone", below(name)));
+            }
+        }
+        for (name, part) in &self.parts {
+            match before.parts.get(name) {
+                None => found.push(format!("the part {:?} is new", below(name))),
+                Some(before) => part.compare(before, &below(name), found),
+            }
+        }
+    }
+}
+
+/// The parts' names, told apart where two are alike and where there is none.
+fn names(parts: &[Info]) -> Vec<String> {
+    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    let name = |part: &Info| {
+        let own = part.node_name();
+        let own = own.or_else(|| Name::from(part.kind.as_str())).to_string();
+        let n = taken.entry(own.clone()).or_default();
+        *n += 1;
+        match *n {
+            1 => own,
+            n => format!("{own}#{n}"),
+        }
+    };
+    parts.iter().map(name).collect()
+}
+
+fn shown(name: &str, otherwise: &str) -> String {
+    match name {
+        "" => format!("the {otherwise}"),
+        name => format!("{name:?}"),
+    }
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (shown(&self.from, "start"), shown(&self.to, "end"));
+        write!(f, "{from} -> {to}")?;
+        if !self.label.is_empty() {
+            write!(f, " by {:?}", self.label)?;
+        }
+        if self.back {
+            f.write_str(" (back)")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::info::Kind;
+
+    fn part(name: &'static str) -> Info {
+        Info::new(name, Kind::Function)
+    }
+
+    /// Two parts into one, which takes both together or not.
+    fn merge(joins: bool, links: [Link; 5]) -> Info {
+        Info::new("merge", Kind::Workflow)
+            .with_parts([part("a"), part("b"), part("c").joining(joins)])
+            .with_links(links)
+    }
+
+    fn links(first: usize, second: usize) -> [Link; 5] {
+        [
+            Link::entry(0),
+            Link::entry(1),
+            Link::new(first, 2),
+            Link::new(second, 2),
+            Link::exit(2),
+        ]
+    }
+
+    #[test]
+    fn the_order_of_links_means_something_only_where_they_are_joined() {
+        let hash = |joins, a, b| merge(joins, links(a, b)).definition_hash().unwrap();
+        assert_eq!(hash(false, 0, 1), hash(false, 1, 0));
+        assert_ne!(hash(true, 0, 1), hash(true, 1, 0));
+        assert_eq!(
+            merge(true, links(1, 0)).difference_from(&merge(true, links(0, 1))),
+            Some(r#""c" took ["a", "b"], now takes ["b", "a"]"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn every_difference_is_named_up_to_five() {
+        let before = merge(false, links(0, 1));
+        let mut now = merge(true, links(0, 0));
+        now.detail = "twice".into();
+        assert_eq!(
+            now.difference_from(&before).unwrap(),
+            r#"it said "", now "twice"; "c" takes several values together; the link "b" -> "c" is gone"#
+        );
+        let bare = Info::new("merge", Kind::Agent);
+        assert_eq!(
+            bare.difference_from(&before).unwrap(),
+            r#"it was of kind workflow, now agent; the part "a" is gone; the part "b" is gone; the part "c" is gone; the link the start -> "a" is gone; and 4 more"#
+        );
+    }
+
+    #[test]
+    fn a_change_deep_inside_is_named_with_its_path() {
+        let outer = |inner: Info| {
+            Info::new("outer", Kind::Workflow).with_parts([part("node").with_parts([inner])])
+        };
+        let before = outer(merge(false, links(0, 1)));
+        let mut changed = links(0, 1);
+        changed[2] = Link::new(0, 2).labelled("yes").backward(true);
+        assert_eq!(
+            outer(merge(false, changed))
+                .difference_from(&before)
+                .unwrap(),
+            r#"the link "a" -> "c" in "node/merge" is gone; the link "a" -> "c" by "yes" (back) in "node/merge" is new"#
+        );
+        assert_ne!(
+            before.definition_hash().unwrap(),
+            outer(merge(false, links(0, 0))).definition_hash().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_definition_survives_being_recorded() {
+        let definition = Definition::of(&merge(true, links(0, 1)));
+        let value = definition.to_value().unwrap();
+        assert_eq!(Definition::from_value(value).unwrap(), definition);
+    }
+}

@@ -1,0 +1,88 @@
+//! `Outline`: what a workflow is made of and how it hangs together, drawn up while it is built.
+
+use loom_core::{Info, Kind, Link, Name};
+
+/// A node by its name, made of the step it holds.
+pub(crate) fn node_info(name: &Name, step: Info) -> Info {
+    Info::new(name.clone(), Kind::Function).with_parts([step])
+}
+
+/// The parts of a workflow so far and the links between them.
+#[derive(Default)]
+pub(crate) struct Outline {
+    parts: Vec<Info>,
+    links: Vec<Link>,
+    /// The parts that give what goes on from here; none while it is the workflow's own input.
+    ends: Vec<usize>,
+    /// Parts side by side that will be the ends together.
+    beside: Vec<usize>,
+}
+
+impl Outline {
+    /// One part that takes the workflow's input.
+    pub(crate) fn starting_with(part: Info) -> Self {
+        let mut outline = Self::default();
+        outline.then(part);
+        outline
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// A part that takes what the ends give.
+    pub(crate) fn then(&mut self, part: Info) {
+        let joins = self.ends.len() > 1;
+        let part = self.after_ends(part.joining(joins));
+        self.ends = vec![part];
+    }
+
+    /// One of several parts that each take what the ends give.
+    pub(crate) fn beside(&mut self, part: Info) {
+        let joins = self.ends.len() > 1;
+        let part = self.after_ends(part.joining(joins));
+        self.beside.push(part);
+    }
+
+    /// The parts side by side don't end each other when one fails.
+    pub(crate) fn settle(&mut self) {
+        for part in &self.beside {
+            self.parts[*part].detail = "settled".into();
+        }
+    }
+
+    /// The parts side by side give together what goes on.
+    pub(crate) fn rejoin(&mut self) {
+        self.ends = std::mem::take(&mut self.beside);
+    }
+
+    /// A part that the first one picks by this label.
+    pub(crate) fn choice(&mut self, label: String, part: Info) {
+        self.parts.push(part);
+        let part = self.parts.len() - 1;
+        self.links.push(Link::new(0, part).labelled(label));
+        self.links.push(Link::exit(part));
+        self.ends.clear();
+    }
+
+    pub(crate) fn into_info(self, name: Name) -> Info {
+        let mut links = self.links;
+        links.extend(self.ends.iter().map(|end| Link::exit(*end)));
+        Info::new(name, Kind::Workflow)
+            .with_parts(self.parts)
+            .with_links(links)
+            .joining(self.ends.len() > 1)
+    }
+
+    fn after_ends(&mut self, part: Info) -> usize {
+        self.parts.push(part);
+        let part = self.parts.len() - 1;
+        match self.ends.as_slice() {
+            [] => self.links.push(Link::entry(part)),
+            ends => self
+                .links
+                .extend(ends.iter().map(|end| Link::new(*end, part))),
+        }
+        part
+    }
+}
