@@ -31,11 +31,13 @@ mod workflow;
 mod chain;
 mod route;
 mod parallel;
+mod graph;
 mod node;
 mod node_names;
 mod outline;
 
 pub use chain::Chain;
+pub use graph::{Delivered, Deliveries, END, Graph, GraphOutput, Joined, START};
 pub use parallel::{Branches, Settle, Settled, Settling, branch};
 pub use route::Route;
 pub use workflow::Workflow;

@@ -16,6 +16,8 @@ pub(crate) struct Outline {
     ends: Vec<usize>,
     /// Parts side by side that will be the ends together.
     beside: Vec<usize>,
+    detail: Name,
+    joins: bool,
 }
 
 impl Outline {
@@ -24,6 +26,24 @@ impl Outline {
         let mut outline = Self::default();
         outline.then(part);
         outline
+    }
+
+    /// Parts and links as they are; whether the end takes all that reaches it.
+    pub(crate) fn of(parts: Vec<Info>, links: Vec<Link>, joins: bool) -> Self {
+        Self {
+            parts,
+            links,
+            joins,
+            ..Self::default()
+        }
+    }
+
+    /// The same with a few words more on the whole.
+    pub(crate) fn with_detail(self, detail: impl Into<Name>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..self
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -71,7 +91,8 @@ impl Outline {
         Info::new(name, Kind::Workflow)
             .with_parts(self.parts)
             .with_links(links)
-            .joining(self.ends.len() > 1)
+            .with_detail(self.detail)
+            .joining(self.joins || self.ends.len() > 1)
     }
 
     fn after_ends(&mut self, part: Info) -> usize {

@@ -36,7 +36,10 @@ pub use loom_core::{
 };
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;
-pub use loom_workflow::{Branches, Chain, Route, Settle, Settled, Settling, Workflow, branch};
+pub use loom_workflow::{
+    Branches, Chain, Delivered, Deliveries, END, Graph, GraphOutput, Joined, Route, START, Settle,
+    Settled, Settling, Workflow, branch,
+};
 
 /// What most programs need: `use loomflow::prelude::*;`.
 pub mod prelude {

@@ -21,6 +21,9 @@ mod parallel_lists;
 mod parallel_failures;
 mod parallel_endings;
 mod parallel_settled;
+mod graph;
+mod graph_building;
 
+mod graph_steps;
 mod look_alike;
 mod recorded;

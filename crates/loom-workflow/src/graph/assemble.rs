@@ -1,0 +1,87 @@
+//! From a checked draft to what is run and what is drawn.
+
+use std::collections::HashMap;
+
+use loom_core::{Info, Link, Name};
+
+use crate::graph::draft::{By, Draft, DraftEdge, DraftNode};
+use crate::graph::flow::{Edge, Flow};
+use crate::graph::plan::PlanNode;
+use crate::graph::router::Router;
+use crate::outline::{Outline, node_info};
+
+/// The checked graph by number.
+pub(crate) fn flow_of(draft: &Draft) -> Flow {
+    let names = draft.nodes.iter().map(|node| node.name.as_str());
+    let numbers: HashMap<&str, usize> = names.zip(0..).collect();
+    let edge = |edge: &DraftEdge| Edge {
+        from: numbers.get(edge.from.as_str()).copied(),
+        to: numbers.get(edge.to.as_str()).copied(),
+        back: false,
+    };
+    Flow::new(draft.nodes.len(), draft.edges.iter().map(edge).collect())
+}
+
+/// The nodes as they are run.
+pub(crate) fn plan_nodes(draft: &Draft) -> Vec<PlanNode> {
+    let node = |node: &DraftNode| {
+        let picks = draft
+            .routers
+            .iter()
+            .find(|(source, _)| *source == node.name);
+        let labels = |edge: &DraftEdge| match &edge.by {
+            By::Label(label) => Some(label.clone()),
+            By::All | By::Otherwise => None,
+        };
+        PlanNode {
+            name: node.name.clone(),
+            body: node.body.clone(),
+            router: picks.map(|(source, picks)| Router {
+                picks: picks.clone(),
+                labels: draft
+                    .edges
+                    .iter()
+                    .filter(|it| it.from == *source)
+                    .map(labels)
+                    .collect(),
+            }),
+            is_settled: draft.settled.contains(&node.name),
+        }
+    };
+    draft.nodes.iter().map(node).collect()
+}
+
+/// The graph as it is drawn and compared.
+pub(crate) fn outline_of(draft: &Draft, flow: &Flow, joins: bool) -> Outline {
+    let part = |node: &DraftNode| {
+        let info = node_info(&node.name, node.body.info()).joining(node.body.joins());
+        match draft.settled.contains(&node.name) {
+            true => info.with_detail("settled"),
+            false => info,
+        }
+    };
+    let link = |(edge, drawn): (&Edge, &DraftEdge)| {
+        let link = match (edge.from, edge.to) {
+            (Some(from), Some(to)) => Link::new(from, to),
+            (None, Some(to)) => Link::entry(to),
+            (Some(from), None) => Link::exit(from),
+            (None, None) => Link::default(),
+        };
+        let label = match &drawn.by {
+            By::All => Name::EMPTY,
+            By::Label(label) => label.clone(),
+            By::Otherwise => "(otherwise)".into(),
+        };
+        link.labelled(label).backward(edge.back)
+    };
+    let parts: Vec<Info> = draft.nodes.iter().map(part).collect();
+    let links = flow.edges.iter().zip(&draft.edges).map(link).collect();
+    let outline = Outline::of(parts, links, joins);
+    match flow.is_cyclic() {
+        false => outline,
+        true => outline.with_detail(format!(
+            "at most {} steps, {} visits of a node",
+            draft.caps.steps_max, draft.caps.visits_max
+        )),
+    }
+}

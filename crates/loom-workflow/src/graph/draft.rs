@@ -1,0 +1,63 @@
+//! A graph as it is declared, before anybody checked it.
+
+use std::sync::Arc;
+
+use loom_core::Name;
+
+use crate::graph::body::Body;
+use crate::graph::plan::Caps;
+use crate::graph::router::Picks;
+
+pub(crate) struct Draft {
+    pub(crate) name: Name,
+    pub(crate) nodes: Vec<DraftNode>,
+    pub(crate) edges: Vec<DraftEdge>,
+    /// Each router with the node it stands at.
+    pub(crate) routers: Vec<(Name, Picks)>,
+    /// Nodes that were marked, by what the mark is called.
+    pub(crate) settled: Vec<Name>,
+    pub(crate) sinks: Vec<Name>,
+    pub(crate) caps: Caps,
+}
+
+#[derive(Clone)]
+pub(crate) struct DraftNode {
+    pub(crate) name: Name,
+    pub(crate) body: Arc<dyn Body>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct DraftEdge {
+    pub(crate) from: Name,
+    pub(crate) to: Name,
+    pub(crate) by: By,
+}
+
+/// What takes an edge.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum By {
+    /// Everything its source gives.
+    All,
+    /// What the router of its source gives this label.
+    Label(Name),
+    /// What the router of its source gives a label that no edge has.
+    Otherwise,
+}
+
+impl Draft {
+    pub(crate) fn new(name: Name) -> Self {
+        Self {
+            name,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            routers: Vec::new(),
+            settled: Vec::new(),
+            sinks: Vec::new(),
+            caps: Caps {
+                concurrency_max: 8,
+                steps_max: 100,
+                visits_max: 25,
+            },
+        }
+    }
+}
