@@ -1,8 +1,12 @@
 //! `Graph`: named nodes, edges, routers and cycles; the workflow whose picture is the point.
 
 mod joined;
+mod spec;
+mod steps;
+mod from_spec;
 mod draft;
 mod check;
+mod alike;
 mod assemble;
 mod router;
 mod body;
@@ -26,6 +30,8 @@ use crate::graph::reach::Reach;
 use crate::workflow::Workflow;
 
 pub use joined::{Delivered, Deliveries, GraphOutput, Joined};
+pub use spec::{EdgeSpec, GraphSpec, NodeSpec};
+pub use steps::Steps;
 
 /// Where a graph's input comes from; the source of the edges to its first nodes.
 pub const START: &str = "START";
@@ -100,6 +106,7 @@ impl Graph {
         self.0.nodes.push(DraftNode {
             name: name.into(),
             body: Arc::new(StepBody::<S, I, M>::new(step)),
+            routed_by: None,
         });
         self
     }
@@ -256,6 +263,10 @@ impl Graph {
             types: PhantomData::<fn(I) -> O>,
         };
         Ok(Workflow::new(draft.name, outline, plan, &[]))
+    }
+
+    pub(crate) fn of(draft: Draft) -> Self {
+        Self(draft)
     }
 
     fn routed<N: Into<Name>, T: Into<Name>>(

@@ -37,7 +37,10 @@ mod node_names;
 mod outline;
 
 pub use chain::Chain;
-pub use graph::{Delivered, Deliveries, END, Graph, GraphOutput, Joined, START};
+pub use graph::{
+    Delivered, Deliveries, END, EdgeSpec, Graph, GraphOutput, GraphSpec, Joined, NodeSpec, START,
+    Steps,
+};
 pub use parallel::{Branches, Settle, Settled, Settling, branch};
 pub use route::Route;
 pub use workflow::Workflow;

@@ -55,10 +55,14 @@ pub(crate) fn plan_nodes(draft: &Draft) -> Vec<PlanNode> {
 pub(crate) fn outline_of(draft: &Draft, flow: &Flow, joins: bool) -> Outline {
     let part = |node: &DraftNode| {
         let info = node_info(&node.name, node.body.info()).joining(node.body.joins());
-        match draft.settled.contains(&node.name) {
-            true => info.with_detail("settled"),
-            false => info,
+        let mut details = Vec::new();
+        if draft.settled.contains(&node.name) {
+            details.push("settled".to_owned());
         }
+        if let Some(router) = &node.routed_by {
+            details.push(format!("routed by {router}"));
+        }
+        info.with_detail(details.join(", "))
     };
     let link = |(edge, drawn): (&Edge, &DraftEdge)| {
         let link = match (edge.from, edge.to) {

@@ -4,13 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use loom_core::Name;
 
+use crate::graph::alike::hint;
 use crate::graph::draft::{By, Draft, DraftEdge};
 use crate::graph::{END, START};
-
-/// Names that are this alike are taken for a slip of the pen.
-const ALIKE: f64 = 0.8;
-/// How many names are listed in a message.
-const NAMES_MAX: usize = 12;
 
 /// What is wrong; nothing for a graph that can be built.
 pub(crate) fn check(draft: &Draft) -> Vec<String> {
@@ -18,7 +14,7 @@ pub(crate) fn check(draft: &Draft) -> Vec<String> {
         draft,
         numbers: HashMap::new(),
         out: HashMap::new(),
-        wrong: Vec::new(),
+        wrong: draft.wrong.clone(),
     };
     check.names();
     check.edges();
@@ -183,24 +179,7 @@ impl<'a> Check<'a> {
         if self.numbers.contains_key(name) {
             return;
         }
-        let names = self.draft.nodes.iter().map(|node| &node.name);
-        let likeness = |it: &Name| strsim::jaro_winkler(it, name);
-        let closest = names
-            .clone()
-            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let hint = match closest.filter(|it| likeness(it) > ALIKE) {
-            Some(close) => format!("did you mean {close:?}?"),
-            None => {
-                let some: Vec<&Name> = names.clone().take(NAMES_MAX).collect();
-                let more = names.count().saturating_sub(NAMES_MAX);
-                let more = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                };
-                format!("there are {some:?}{more}")
-            }
-        };
+        let hint = hint(name, self.draft.nodes.iter().map(|node| &node.name));
         self.wrong
             .push(format!("{}: there is no node {name:?} ({hint})", what()));
     }

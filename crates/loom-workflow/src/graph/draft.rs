@@ -18,12 +18,16 @@ pub(crate) struct Draft {
     pub(crate) settled: Vec<Name>,
     pub(crate) sinks: Vec<Name>,
     pub(crate) caps: Caps,
+    /// What is known to be wrong already.
+    pub(crate) wrong: Vec<String>,
 }
 
 #[derive(Clone)]
 pub(crate) struct DraftNode {
     pub(crate) name: Name,
     pub(crate) body: Arc<dyn Body>,
+    /// The name of its router, where that has one.
+    pub(crate) routed_by: Option<Name>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +62,7 @@ impl Draft {
                 steps_max: 100,
                 visits_max: 25,
             },
+            wrong: Vec::new(),
         }
     }
 }

@@ -23,6 +23,7 @@ mod parallel_endings;
 mod parallel_settled;
 mod graph;
 mod graph_building;
+mod graph_spec;
 
 mod graph_steps;
 mod look_alike;
