@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::workspace::Workspace;
 
 /// The benchmarks, each a program that takes `--json`.
-const BENCHES: [&str; 2] = ["spine", "allocations"];
+const BENCHES: [&str; 3] = ["spine", "workflows", "allocations"];
 
 pub(crate) fn run(workspace: &Workspace, options: Options) -> Outcome {
     let mut figures = Map::new();

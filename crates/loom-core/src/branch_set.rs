@@ -19,6 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 #[must_use = "branches run only while the set is asked for the next"]
 pub struct BranchSet<'a, T> {
     cx: RunContext,
+    /// The usual case, a branch that runs alone, needs nobody who keeps several apart.
+    only: Option<Live<'a, T>>,
     live: FuturesUnordered<Live<'a, T>>,
     paused: Option<Error>,
 }
@@ -55,6 +57,7 @@ impl RunContext {
     pub fn branches<'a, T>(&self) -> BranchSet<'a, T> {
         BranchSet {
             cx: self.clone(),
+            only: None,
             live: FuturesUnordered::new(),
             paused: None,
         }
@@ -75,20 +78,26 @@ impl<'a, T> BranchSet<'a, T> {
     /// Begins a branch; the key comes back with its output. It is first polled by
     /// [`BranchSet::next`].
     pub fn push(&mut self, key: usize, branch: Branch<'a, T>) {
-        self.live.push(Live {
+        let branch = Live {
             key,
             future: branch.future,
-        });
+        };
+        if self.is_empty() {
+            self.only = Some(branch);
+            return;
+        }
+        self.live.extend(self.only.take());
+        self.live.push(branch);
     }
 
     /// How many branches run.
     pub fn len(&self) -> usize {
-        self.live.len()
+        self.live.len() + usize::from(self.only.is_some())
     }
 
     /// Whether none runs.
     pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
+        self.only.is_none() && self.live.is_empty()
     }
 
     /// Whether a branch waits for an answer: then no further one should be begun.
@@ -103,7 +112,7 @@ impl<'a, T> BranchSet<'a, T> {
     /// cancelled); `Paused` with every question, once all others came to their end.
     pub async fn next(&mut self) -> Result<Option<(usize, T)>> {
         loop {
-            match self.live.next().await {
+            match self.next_to_end().await {
                 None => return self.paused.take().map_or(Ok(None), Err),
                 Some((key, Ok(output))) => return Ok(Some((key, output))),
                 Some((_, Err(error))) if error.kind() == ErrorKind::Paused => {
@@ -120,8 +129,20 @@ impl<'a, T> BranchSet<'a, T> {
     /// Ends the branches that run for an error of whoever holds the set; gives the error back.
     pub fn fail(&mut self, error: Error) -> Error {
         let why = RunContext::reason_to_end_siblings(&error);
-        self.cx.cancel_with(why, std::mem::take(&mut self.live));
+        let branches = (self.only.take(), std::mem::take(&mut self.live));
+        self.cx.cancel_with(why, branches);
         error
+    }
+
+    async fn next_to_end(&mut self) -> Option<(usize, Result<T>)> {
+        match &mut self.only {
+            None => self.live.next().await,
+            Some(only) => {
+                let ended = only.await;
+                self.only = None;
+                Some(ended)
+            }
+        }
     }
 }
 

@@ -14,6 +14,15 @@ pub struct Branch<'a, T> {
     alone: bool,
 }
 
+impl<'a, T> From<BoxFuture<'a, Result<T>>> for Branch<'a, T> {
+    fn from(future: BoxFuture<'a, Result<T>>) -> Self {
+        Self {
+            future,
+            alone: false,
+        }
+    }
+}
+
 impl<'a, T> Branch<'a, T> {
     /// A branch that runs beside others.
     pub fn new(future: impl Future<Output = Result<T>> + Send + 'a) -> Self {

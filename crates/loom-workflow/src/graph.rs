@@ -257,6 +257,7 @@ impl Graph {
         let outline = assemble::outline_of(&draft, &flow, O::JOINS);
         let plan = GraphPlan {
             nodes: assemble::plan_nodes(&draft),
+            sources: draft.edges.iter().map(|edge| edge.from.clone()).collect(),
             reach: Reach::of(&flow),
             flow,
             caps: draft.caps,

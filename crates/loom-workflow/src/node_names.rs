@@ -1,11 +1,14 @@
 //! What the nodes of a workflow are called.
 
+use std::collections::HashMap;
+
 use loom_core::{Info, Name};
 
 /// The names of a workflow's nodes so far, each one once.
 #[derive(Default)]
 pub(crate) struct NodeNames {
-    taken: Vec<Name>,
+    /// Each with the highest number that was put behind it, so that none is tried again.
+    taken: HashMap<Name, u64>,
     wrong: Vec<String>,
 }
 
@@ -24,12 +27,12 @@ impl NodeNames {
 
     /// This name, or the next free one made from it.
     pub(crate) fn take(&mut self, name: Name) -> Name {
-        let name = match self.taken.contains(&name) {
+        let name = match self.taken.contains_key(&name) {
             false => name,
             true => self.next_free(&name),
         };
         self.check("a step", &name);
-        self.taken.push(name.clone());
+        self.taken.insert(name.clone(), 1);
         name
     }
 
@@ -45,14 +48,16 @@ impl NodeNames {
         self.wrong
     }
 
-    fn next_free(&self, name: &Name) -> Name {
-        let mut n = 2u64;
-        loop {
-            let candidate = Name::from(format!("{name}_{n}"));
-            if !self.taken.contains(&candidate) {
-                return candidate;
-            }
+    fn next_free(&mut self, name: &Name) -> Name {
+        let mut n = self.taken.get(name).copied().unwrap_or(1);
+        let free = loop {
             n += 1;
-        }
+            let candidate = Name::from(format!("{name}_{n}"));
+            if !self.taken.contains_key(&candidate) {
+                break candidate;
+            }
+        };
+        self.taken.insert(name.clone(), n);
+        free
     }
 }

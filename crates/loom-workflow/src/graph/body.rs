@@ -3,10 +3,14 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use loom_core::{BoxFuture, Data, Effect, EffectKind, Info, IntoStep, Name, Result, RunContext};
+use loom_core::{
+    BoxFuture, Data, Effect, EffectKind, ErrorKind, Info, IntoStep, Name, Result, ResultExt,
+    RunContext,
+};
 use serde_json::Value;
 
 use crate::graph::joined::{Deliveries, Inputs};
+use crate::parallel::Settled;
 
 /// A step that any node of a graph may hold.
 pub(crate) trait Body: Send + Sync {
@@ -15,13 +19,48 @@ pub(crate) trait Body: Send + Sync {
 
     fn info(&self) -> Info;
 
-    /// Runs it once as the step of this effect.
+    /// Runs it once, as the step that this visit is.
     fn run<'a>(
         &'a self,
         cx: &'a RunContext,
-        effect: Effect,
+        visit: Visit<'a>,
         inputs: Inputs,
     ) -> BoxFuture<'a, Result<Arc<Value>>>;
+}
+
+/// A visit of a node.
+#[derive(Clone, Copy)]
+pub(crate) struct Visit<'a> {
+    pub(crate) name: &'a Name,
+    /// Whether the node may be visited again; one that stands in no loop is visited once in a run.
+    pub(crate) repeats: bool,
+    /// Whether a failure is a value.
+    pub(crate) is_settled: bool,
+}
+
+impl Visit<'_> {
+    fn effect(&self) -> Effect {
+        let effect = Effect::new(EffectKind::Step, self.name.clone());
+        if self.repeats {
+            effect
+        } else {
+            effect.only_one()
+        }
+    }
+
+    /// What comes of the visit: an error of a settled node is a value, and an interruption says
+    /// which node it stopped.
+    fn end(&self, result: Result<Arc<Value>>) -> Result<Arc<Value>> {
+        if self.is_settled {
+            return Ok(Arc::new(Settled::of(result)?.to_value()?));
+        }
+        match result {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                Err(error).context(self.name.as_str())
+            }
+            result => result,
+        }
+    }
 }
 
 pub(crate) struct StepBody<S, I, M> {
@@ -56,23 +95,17 @@ where
     fn run<'a>(
         &'a self,
         cx: &'a RunContext,
-        effect: Effect,
+        visit: Visit<'a>,
         inputs: Inputs,
     ) -> BoxFuture<'a, Result<Arc<Value>>> {
         Box::pin(async move {
             let step = &self.step;
-            cx.perform_with(effect, inputs, |cx, inputs| async move {
+            let output = cx.perform_with(visit.effect(), inputs, |cx, inputs| async move {
                 let output = step.run_step(&cx, I::gather(inputs)?).await?;
                 // Inside, so that an output that can't be written fails its own step.
                 Ok(Arc::new(output.to_value()?))
-            })
-            .await
+            });
+            visit.end(output.await)
         })
     }
-}
-
-/// The effect of a node. One that stands in no loop is opened once in a run.
-pub(crate) fn effect(name: &Name, repeats: bool) -> Effect {
-    let effect = Effect::new(EffectKind::Step, name.clone());
-    if repeats { effect } else { effect.only_one() }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use loom_core::{BoxFuture, Effect, Error, Info, Name, Result, RunContext};
+use loom_core::{BoxFuture, Error, Info, Kind, Name, Result, RunContext};
 use serde_json::Value;
 
 use crate::graph::Graph;
 use crate::graph::alike::hint;
-use crate::graph::body::Body;
+use crate::graph::body::{Body, Visit};
 use crate::graph::draft::{By, Draft, DraftEdge, DraftNode};
 use crate::graph::joined::Inputs;
 use crate::graph::spec::{EdgeSpec, GraphSpec, NodeSpec};
@@ -104,17 +104,17 @@ impl Body for Registered {
         }
         match info.name == self.name {
             true => info,
-            false => Info::new(self.name.clone(), loom_core::Kind::Function).with_parts([info]),
+            false => Info::new(self.name.clone(), Kind::Function).with_parts([info]),
         }
     }
 
     fn run<'a>(
         &'a self,
         cx: &'a RunContext,
-        effect: Effect,
+        visit: Visit<'a>,
         inputs: Inputs,
     ) -> BoxFuture<'a, Result<Arc<Value>>> {
-        self.body.run(cx, effect, inputs)
+        self.body.run(cx, visit, inputs)
     }
 }
 
@@ -133,7 +133,7 @@ impl Body for Unknown {
     fn run<'a>(
         &'a self,
         _cx: &'a RunContext,
-        _effect: Effect,
+        _visit: Visit<'a>,
         _inputs: Inputs,
     ) -> BoxFuture<'a, Result<Arc<Value>>> {
         Box::pin(async { Err(Error::invalid("the step isn't registered")) })

@@ -150,17 +150,21 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> GraphOutput for Jo
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    pub(crate) items: Vec<(Name, Arc<Value>)>,
+    /// Each with the number of the edge it came by.
+    pub(crate) parcels: Vec<(usize, Arc<Value>)>,
+    /// The source of each edge of the graph.
+    pub(crate) sources: Arc<[Name]>,
     pub(crate) joins: bool,
 }
 
 impl Inputs {
     fn into_one(mut self, hint: &str) -> Result<Value> {
-        match (self.items.pop(), self.items.as_slice()) {
+        match (self.parcels.pop(), self.parcels.as_slice()) {
             (Some((_, value)), []) => Ok(Arc::unwrap_or_clone(value)),
             (Some((last, _)), others) => {
-                let sources = others.iter().map(|(source, _)| source).chain([&last]);
-                let sources: Vec<String> = sources.map(|it| format!("{it:?}")).collect();
+                let edges = others.iter().map(|(edge, _)| *edge).chain([last]);
+                let sources = edges.map(|edge| format!("{:?}", self.sources[edge]));
+                let sources: Vec<String> = sources.collect();
                 Err(Error::invalid(format!(
                     "{} deliveries where one is taken, from {}: {hint}",
                     sources.len(),
@@ -172,21 +176,22 @@ impl Inputs {
     }
 
     fn into_all<T: Data>(self) -> Result<Vec<Delivered<T>>> {
-        let items = self.items.into_iter().map(|(source, value)| {
+        let all = self.parcels.into_iter().map(|(edge, value)| {
             let value = T::from_value(Arc::unwrap_or_clone(value))?;
+            let source = self.sources[edge].clone();
             Ok(Delivered { source, value })
         });
-        items.collect()
+        all.collect()
     }
 }
 
 impl Data for Inputs {
     fn to_value(&self) -> Result<Value> {
-        match self.items.as_slice() {
+        match self.parcels.as_slice() {
             [(_, one)] if !self.joins => Ok((**one).clone()),
             all => Ok(all
                 .iter()
-                .map(|(source, value)| json!({"source": source, "value": **value}))
+                .map(|(edge, value)| json!({"source": self.sources[*edge], "value": **value}))
                 .collect()),
         }
     }

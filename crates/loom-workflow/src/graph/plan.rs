@@ -6,20 +6,20 @@ use std::sync::Arc;
 use loom_core::{BoxFuture, Branch, Data, Error, ErrorKind, Name, Result, ResultExt, RunContext};
 use serde_json::Value;
 
-use crate::graph::START;
-use crate::graph::body::{Body, effect};
+use crate::graph::body::{Body, Visit};
 use crate::graph::flow::Flow;
 use crate::graph::joined::{GraphOutput, Inputs};
 use crate::graph::reach::Reach;
 use crate::graph::router::Router;
 use crate::graph::schedule::{Parcel, Schedule};
-use crate::parallel::Settled;
 use crate::workflow::Plan;
 
 /// A graph that was checked, as it is run.
 pub(crate) struct GraphPlan<I, O> {
     pub(crate) nodes: Vec<PlanNode>,
     pub(crate) flow: Flow,
+    /// The source of each edge.
+    pub(crate) sources: Arc<[Name]>,
     pub(crate) reach: Reach,
     pub(crate) caps: Caps,
     pub(crate) types: PhantomData<fn(I) -> O>,
@@ -62,7 +62,7 @@ impl<I: Data, O: GraphOutput> Plan<I, O::Out> for GraphPlan<I, O> {
                     if let Err(reached) = counts.begin(cx, node) {
                         return Err(live.fail(reached));
                     }
-                    live.push(node, Branch::new(self.visit(cx, node, parcels)));
+                    live.push(node, self.visit(cx, node, parcels));
                 }
                 let Some((node, value)) = live.next().await? else {
                     break;
@@ -79,37 +79,27 @@ impl<I: Data, O: GraphOutput> Plan<I, O::Out> for GraphPlan<I, O> {
 
 impl<I, O> GraphPlan<I, O> {
     /// One visit of a node.
-    async fn visit(
-        &self,
-        cx: &RunContext,
+    fn visit<'a>(
+        &'a self,
+        cx: &'a RunContext,
         node: usize,
         parcels: Vec<Parcel>,
-    ) -> Result<Arc<Value>> {
+    ) -> Branch<'a, Arc<Value>> {
         let it = &self.nodes[node];
-        let inputs = self.inputs(parcels, it.body.joins());
-        let repeats = self.flow.innermost[node].is_some();
-        let result = it.body.run(cx, effect(&it.name, repeats), inputs).await;
-        if it.is_settled {
-            // The same whether the value stands behind an `Arc` or not.
-            return Ok(Arc::new(Settled::of(result)?.to_value()?));
-        }
-        match result {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                Err(error).context(it.name.as_str())
-            }
-            result => result,
-        }
+        let visit = Visit {
+            name: &it.name,
+            repeats: self.flow.innermost[node].is_some(),
+            is_settled: it.is_settled,
+        };
+        it.body
+            .run(cx, visit, self.inputs(parcels, it.body.joins()))
+            .into()
     }
 
     fn inputs(&self, parcels: Vec<Parcel>, joins: bool) -> Inputs {
-        let items = parcels.into_iter().map(|(edge, value)| {
-            let source = self.flow.edges[edge]
-                .from
-                .map(|from| &self.nodes[from].name);
-            (source.cloned().unwrap_or(Name::from(START)), value)
-        });
         Inputs {
-            items: items.collect(),
+            parcels,
+            sources: self.sources.clone(),
             joins,
         }
     }

@@ -22,11 +22,13 @@ pub(crate) struct Schedule<'a> {
     reach: &'a Reach,
     /// What reached each node in this pass.
     parcels: Vec<Vec<Parcel>>,
-    /// Who is looked at again when the place ends.
-    watching: Vec<Vec<usize>>,
+    /// Who is looked at again when a place ends.
+    watch: Watch,
     active: Active,
     ready: VecDeque<usize>,
     ended: Vec<Parcel>,
+    /// Places that are to be looked at; empty in between.
+    looked_at: Vec<usize>,
 }
 
 impl<'a> Schedule<'a> {
@@ -36,16 +38,17 @@ impl<'a> Schedule<'a> {
             flow,
             reach,
             parcels: vec![Vec::new(); flow.nodes],
-            watching: vec![Vec::new(); places],
+            watch: Watch::new(places),
             active: Active::none(places),
             ready: VecDeque::new(),
             ended: Vec::new(),
+            looked_at: Vec::new(),
         }
     }
 
     /// Sends a value along edges.
     pub(crate) fn send(&mut self, value: &Arc<Value>, edges: impl IntoIterator<Item = usize>) {
-        self.deliver(value, edges, Vec::new());
+        self.deliver(value, edges);
     }
 
     /// The next node that may begin, with what reached it in the order of the edges. It runs until
@@ -57,8 +60,8 @@ impl<'a> Schedule<'a> {
             // From now on it is in the pass it waited for.
             self.active.insert(node);
             self.active.remove(place);
-            let watching = std::mem::take(&mut self.watching[place]);
-            self.look_at(watching);
+            self.watch.release(place, &mut self.looked_at);
+            self.look();
         }
         let mut parcels = std::mem::take(&mut self.parcels[node]);
         parcels.sort_by_key(|(edge, _)| *edge);
@@ -73,8 +76,8 @@ impl<'a> Schedule<'a> {
         edges: impl IntoIterator<Item = usize>,
     ) {
         self.active.remove(node);
-        let looked_at = std::mem::take(&mut self.watching[node]);
-        self.deliver(value, edges, looked_at);
+        self.watch.release(node, &mut self.looked_at);
+        self.deliver(value, edges);
     }
 
     /// What reached the end, in the order of the edges.
@@ -89,40 +92,71 @@ impl<'a> Schedule<'a> {
         Ok(self.ended)
     }
 
-    fn deliver(
-        &mut self,
-        value: &Arc<Value>,
-        edges: impl IntoIterator<Item = usize>,
-        mut looked_at: Vec<usize>,
-    ) {
+    fn deliver(&mut self, value: &Arc<Value>, edges: impl IntoIterator<Item = usize>) {
         for number in edges {
             let edge = self.flow.edges[number];
             let Some(to) = edge.to else {
                 self.ended.push((number, value.clone()));
                 continue;
             };
-            let is_first = self.parcels[to].is_empty();
-            self.parcels[to].push((number, value.clone()));
-            if is_first {
+            let parcels = &mut self.parcels[to];
+            if parcels.is_empty() {
+                parcels.reserve_exact(self.flow.into[to].len());
                 let place = match self.flow.innermost[to].filter(|_| edge.back) {
                     Some(of_loop) => self.flow.nodes + of_loop,
                     None => to,
                 };
                 self.active.insert(place);
-                looked_at.push(place);
+                self.looked_at.push(place);
             }
+            parcels.push((number, value.clone()));
         }
-        self.look_at(looked_at);
+        self.look();
     }
 
     /// Lets places that wait for nobody any more begin, in the order of their declaration.
-    fn look_at(&mut self, mut places: Vec<usize>) {
+    fn look(&mut self) {
+        let mut places = std::mem::take(&mut self.looked_at);
         places.sort_unstable_by_key(|place| node_of(self.flow, *place));
-        for place in places {
+        for place in places.drain(..) {
             match self.active.last_in(self.reach.row(place)) {
-                Some(other) => self.watching[other].push(place),
+                Some(other) => self.watch.add(place, other),
                 None => self.ready.push_back(place),
             }
+        }
+        self.looked_at = places;
+    }
+}
+
+/// Who watches whom: a place watches one other at most, so the lists are threaded through two
+/// vectors.
+struct Watch {
+    /// The last one that watches a place.
+    last: Vec<usize>,
+    /// The one before, of those that watch the same.
+    before: Vec<usize>,
+}
+
+const NOBODY: usize = usize::MAX;
+
+impl Watch {
+    fn new(places: usize) -> Self {
+        Self {
+            last: vec![NOBODY; places],
+            before: vec![NOBODY; places],
+        }
+    }
+
+    fn add(&mut self, place: usize, watched: usize) {
+        self.before[place] = std::mem::replace(&mut self.last[watched], place);
+    }
+
+    /// Moves those that watch a place to others.
+    fn release(&mut self, watched: usize, to: &mut Vec<usize>) {
+        let mut next = std::mem::replace(&mut self.last[watched], NOBODY);
+        while next != NOBODY {
+            to.push(next);
+            next = std::mem::replace(&mut self.before[next], NOBODY);
         }
     }
 }
