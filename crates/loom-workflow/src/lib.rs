@@ -35,8 +35,10 @@ mod graph;
 mod node;
 mod node_names;
 mod outline;
+mod draw;
 
 pub use chain::Chain;
+pub use draw::{Drawing, Progress};
 pub use graph::{
     Delivered, Deliveries, END, EdgeSpec, Graph, GraphOutput, GraphSpec, Joined, NodeSpec, START,
     Steps,

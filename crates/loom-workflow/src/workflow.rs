@@ -83,6 +83,11 @@ impl<I, O> Workflow<I, O> {
     pub fn name(&self) -> &Name {
         &self.0.info.name
     }
+
+    /// What it is made of.
+    pub(crate) fn made_of(&self) -> &Info {
+        &self.0.info
+    }
 }
 
 impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {

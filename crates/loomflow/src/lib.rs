@@ -37,8 +37,8 @@ pub use loom_core::{
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;
 pub use loom_workflow::{
-    Branches, Chain, Delivered, Deliveries, END, EdgeSpec, Graph, GraphOutput, GraphSpec, Joined,
-    NodeSpec, Route, START, Settle, Settled, Settling, Steps, Workflow, branch,
+    Branches, Chain, Delivered, Deliveries, Drawing, END, EdgeSpec, Graph, GraphOutput, GraphSpec,
+    Joined, NodeSpec, Progress, Route, START, Settle, Settled, Settling, Steps, Workflow, branch,
 };
 
 /// What most programs need: `use loomflow::prelude::*;`.

@@ -24,7 +24,12 @@ mod parallel_settled;
 mod graph;
 mod graph_building;
 mod graph_spec;
+mod drawing;
+mod drawing_runs;
+mod drawing_names;
 
 mod graph_steps;
 mod look_alike;
+mod drawn;
+mod hostile;
 mod recorded;
