@@ -20,6 +20,7 @@ const LINTED: &[&str] = &[
     "-p loomflow --no-default-features --features agents",
     "-p loomflow --no-default-features --features audit",
     "-p loomflow --no-default-features --features otel",
+    "-p loomflow --no-default-features --features svg",
     "-p loom-core -p loom-agent -p loom-workflow -p loom-audit -p loom-otel --no-default-features",
 ];
 

@@ -8,6 +8,7 @@
 //! | `agents` | agents, models for tests, prompts and messages |
 //! | `audit` | the signed audit log, in `audit` |
 //! | `otel` | OpenTelemetry spans and the console tree, in `otel` |
+//! | `svg` | drawings as SVG images |
 //! | `full` | all of these |
 //!
 //! None is on by default.

@@ -27,6 +27,8 @@ mod graph_spec;
 mod drawing;
 mod drawing_runs;
 mod drawing_names;
+#[cfg(feature = "svg")]
+mod drawing_svg;
 
 mod graph_steps;
 mod look_alike;
