@@ -26,6 +26,7 @@ mod graph_building;
 mod graph_spec;
 mod drawing;
 mod drawing_runs;
+mod drawing_graphs;
 mod drawing_names;
 #[cfg(feature = "svg")]
 mod drawing_svg;
