@@ -1,5 +1,8 @@
 //! `Chain`: one step after another, each output the next one's input.
 
+mod each;
+mod repeat;
+
 use std::marker::PhantomData;
 
 use loom_core::{

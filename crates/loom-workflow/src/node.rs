@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use loom_core::{
     Accepts, BoxFuture, Data, Effect, EffectKind, Error, ErrorKind, IntoStep, Name, Result,
-    RunContext,
+    ResultExt, RunContext,
 };
 
 /// A value between two nodes. Never JSON: it is the value itself, its type forgotten.
@@ -59,16 +59,62 @@ where
         }
     }
 
-    pub(crate) async fn perform(&self, cx: &RunContext, value: T) -> Result<S::Out> {
-        let mut effect = Effect::new(EffectKind::Step, self.name.clone()).only_one();
-        if let Some(index) = self.index {
-            effect = effect.at_index(index);
-        }
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Runs the step, once below one effect.
+    pub(crate) fn perform(
+        &self,
+        cx: &RunContext,
+        value: T,
+    ) -> impl Future<Output = Result<S::Out>> + Send {
+        let effect = self.effect().only_one();
+        let effect = match self.index {
+            None => effect,
+            Some(index) => effect.at_index(index),
+        };
+        self.open(cx, effect, value)
+    }
+
+    /// Runs the step for the item of this index, once for each.
+    pub(crate) fn perform_item(
+        &self,
+        cx: &RunContext,
+        index: usize,
+        value: T,
+    ) -> impl Future<Output = Result<S::Out>> + Send {
+        let effect = self.effect().only_one().at_index(index);
+        self.open(cx, effect, value)
+    }
+
+    /// Runs the step once more below one effect; the times are told apart by their number.
+    pub(crate) fn perform_again(
+        &self,
+        cx: &RunContext,
+        value: T,
+    ) -> impl Future<Output = Result<S::Out>> + Send {
+        self.open(cx, self.effect(), value)
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::new(EffectKind::Step, self.name.clone())
+    }
+
+    async fn open(&self, cx: &RunContext, effect: Effect, value: T) -> Result<S::Out> {
         let step = &self.step;
-        cx.perform_with(effect, I::accept(value), |cx, input| async move {
-            step.run_step(&cx, input).await
-        })
-        .await
+        let result = cx
+            .perform_with(effect, I::accept(value), |cx, input| async move {
+                step.run_step(&cx, input).await
+            })
+            .await;
+        match result {
+            // Whoever is told of a cap below a node is told of which node.
+            Err(error) if error.kind() == ErrorKind::Interrupted && !error.is_tree_wide() => {
+                Err(error).context(self.name.as_str())
+            }
+            result => result,
+        }
     }
 }
 

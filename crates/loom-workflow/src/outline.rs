@@ -64,6 +64,13 @@ impl Outline {
         self.beside.push(part);
     }
 
+    /// A part that takes what the ends give, and what it gave itself, again and again.
+    pub(crate) fn then_again(&mut self, part: Info) {
+        self.then(part);
+        let part = self.parts.len() - 1;
+        self.links.push(Link::new(part, part).backward(true));
+    }
+
     /// The parts side by side don't end each other when one fails.
     pub(crate) fn settle(&mut self) {
         for part in &self.beside {

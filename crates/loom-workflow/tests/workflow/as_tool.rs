@@ -144,7 +144,7 @@ async fn a_workflow_that_is_interrupted_says_by_what() {
     let (outcome, recorder) = call(search.build().as_tool(), json!({"input": "cats"})).await;
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert_eq!(error.message(), "pages_max 10 reached");
+    assert_eq!(error.message(), "call: search: pages_max 10 reached");
     assert!(!error.ends_tree());
     assert_eq!(
         tree(&recorder)[2..],

@@ -157,7 +157,10 @@ async fn a_cap_of_a_step_s_own_interrupts_the_run() {
         .build();
     let error = session.run(&workflow, "cats").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert_eq!(error.to_string(), "research/search: pages_max 10 reached");
+    assert_eq!(
+        error.to_string(),
+        "research/search: search: pages_max 10 reached"
+    );
     assert_eq!(
         tree(&recorder),
         [

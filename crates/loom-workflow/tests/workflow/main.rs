@@ -8,6 +8,10 @@
 mod chain;
 mod chain_conversions;
 mod chain_errors;
+mod each;
+mod each_endings;
+mod repeat;
+mod interrupted;
 mod route;
 mod route_building;
 mod naming;

@@ -99,7 +99,7 @@ async fn workflows_nest_as_deep_as_the_limit_and_no_deeper() {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(
         error.to_string(),
-        "support/act/tool:refund[c1]/refund/payment: depth_max 2 reached"
+        "support/act/tool:refund[c1]/refund/payment: act: payment: depth_max 2 reached"
     );
     assert_eq!(
         tree(&recorder),

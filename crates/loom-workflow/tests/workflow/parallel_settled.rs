@@ -127,7 +127,12 @@ async fn only_kinds_that_concern_the_branch_alone_are_collected() {
         for (result, path) in results.into_iter().zip(["all/step_1", "all/step_1[0]"]) {
             match (result, collected) {
                 (Ok(settled), Some(word)) => {
-                    assert_eq!(settled, failed(word, &format!("{path}: it ended")));
+                    let of_node = match kind {
+                        ErrorKind::Interrupted => "step_1: ",
+                        _ => "",
+                    };
+                    let message = format!("{path}: {of_node}it ended");
+                    assert_eq!(settled, failed(word, &message));
                 }
                 (Err(error), None) => assert_eq!(error.kind(), kind),
                 (result, _) => panic!("{kind:?} gave {result:?}"),

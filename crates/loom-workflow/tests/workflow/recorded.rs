@@ -1,14 +1,23 @@
-//! A loom under a recorder, and the recorded tree of spans, each closed exactly once.
+//! A loom under a recorder, with a journal or without, and the recorded tree of spans, each closed exactly once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use loom_core::{Happened, Loom, Recorder, Session};
+use loom_core::{Happened, Loom, MemoryJournal, Recorder, Session};
 
 /// A recorder, and a session of alice that it watches.
 pub(crate) fn recorded() -> (Recorder, Session) {
     let recorder = Recorder::default();
     let loom = Loom::builder().observe(recorder.clone()).build();
     (recorder, loom.session("alice"))
+}
+
+/// The same in a loom of its own over this journal, as another process would have it.
+pub(crate) fn journaled(journal: &Arc<MemoryJournal>) -> (Recorder, Session) {
+    let recorder = Recorder::default();
+    let loom = Loom::builder().observe(recorder.clone());
+    let loom = loom.journal(Arc::clone(journal)).build();
+    (recorder, loom.session("alice").id("shop"))
 }
 
 /// The lines of the recorded tree, after a check that every span was opened and closed once.

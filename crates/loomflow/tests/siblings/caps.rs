@@ -28,7 +28,10 @@ async fn an_inner_agent_s_own_cap_is_told_to_the_outer_model() {
     let desk = desk_of(clerk(&done, &refund_call(), [refund.as_tool()]));
     let process = durable.process();
     let outcome = process.session.run(&desk, "please").await.unwrap();
-    assert_eq!(outcome.output, "stopped by a limit: turns_max 2 reached");
+    assert_eq!(
+        outcome.output,
+        "stopped by a limit: expert: turns_max 2 reached"
+    );
     assert_eq!(outcome.visited, ["gate", "clerk", "log_completion"]);
     assert_eq!(done.asked_models.get(), 2);
     let tree = process.tree();

@@ -1,0 +1,93 @@
+//! `repeat`: a step on its own output, until that is good enough.
+
+use loom_core::{Accepts, BoxFuture, Data, IntoStep, Result, ResultExt, RunContext};
+
+use crate::chain::Chain;
+use crate::node::{Node, Payload, StepNode, take};
+use crate::outline::node_info;
+
+impl<I: Data, T: Data> Chain<I, T> {
+    /// Runs a step on what the chain gives so far, then on its own output, until `until` is true
+    /// of that: at least once and at most `repeat_max` times (0 counts as 1). The times are told
+    /// apart by their number: `NAME`, `NAME#2` and so on.
+    ///
+    /// `until` must be pure: a run that is resumed asks it again about what was recorded.
+    ///
+    /// Reaching `repeat_max` ends the run as interrupted: with `NAME: repeat_max 3 reached`, and a
+    /// row of its own.
+    ///
+    /// ```
+    /// use loom_core::{ErrorKind, Loom, Result};
+    /// use loom_workflow::Workflow;
+    ///
+    /// async fn shorten(text: String) -> Result<String> {
+    ///     Ok(text[..text.len() / 2].to_owned())
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let workflow = Workflow::chain("short").repeat(3, shorten, |text| text.len() <= 4).build();
+    /// let session = Loom::builder().build().session("alice");
+    /// let outcome = session.run(&workflow, "loom and shuttle").await?;
+    /// assert_eq!(outcome.output, "loom");
+    /// assert_eq!(outcome.visited, ["shorten", "shorten"]);
+    ///
+    /// let error = session.run(&workflow, "-".repeat(40)).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Interrupted);
+    /// assert_eq!(error.message(), "shorten: repeat_max 3 reached");
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn repeat<J, M, S>(
+        mut self,
+        repeat_max: u32,
+        step: S,
+        until: impl Fn(&T) -> bool + Send + Sync + 'static,
+    ) -> Chain<I, T>
+    where
+        J: Accepts<T> + Data,
+        M: 'static,
+        S: IntoStep<J, M, Out = T>,
+    {
+        let repeat_max = repeat_max.max(1);
+        let info = step.step_info();
+        let name = self.names.of_step(&info, self.outline.len() + 1);
+        let detail = format!("at most {repeat_max} times");
+        self.outline
+            .then_again(node_info(&name, info).with_detail(detail));
+        self.with_node(RepeatNode {
+            step: StepNode::<T, J, M, S>::new(name, step),
+            repeat_max,
+            until,
+        })
+    }
+}
+
+/// A step and its output's way back to it, as one node.
+struct RepeatNode<T, J, M, S, F> {
+    step: StepNode<T, J, M, S>,
+    repeat_max: u32,
+    until: F,
+}
+
+impl<T, J, M, S, F> Node for RepeatNode<T, J, M, S, F>
+where
+    T: Data,
+    J: Accepts<T> + Data,
+    M: 'static,
+    S: IntoStep<J, M, Out = T>,
+    F: Fn(&T) -> bool + Send + Sync,
+{
+    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
+        Box::pin(async move {
+            let mut value = take::<T>(input)?;
+            for _ in 0..self.repeat_max {
+                value = self.step.perform_again(cx, value).await?;
+                if (self.until)(&value) {
+                    return Ok(Box::new(value) as Payload);
+                }
+            }
+            let reached = cx.limit_reached("repeat_max", self.repeat_max.into());
+            Err(reached).context(self.step.name().as_str())
+        })
+    }
+}
