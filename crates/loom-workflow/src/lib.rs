@@ -31,6 +31,7 @@ mod workflow;
 mod chain;
 mod route;
 mod parallel;
+mod dag;
 mod graph;
 mod node;
 mod node_names;
@@ -38,6 +39,7 @@ mod outline;
 mod draw;
 
 pub use chain::Chain;
+pub use dag::{Dag, Handles, Var};
 pub use draw::{Drawing, Progress};
 pub use graph::{
     Delivered, Deliveries, END, EdgeSpec, Graph, GraphOutput, GraphSpec, Joined, NodeSpec, START,

@@ -36,6 +36,14 @@ impl NodeNames {
         name
     }
 
+    /// Takes a name that somebody gave on purpose: noted as wrong if it is taken.
+    pub(crate) fn take_once(&mut self, name: &Name) {
+        self.check("a node", name);
+        if self.taken.insert(name.clone(), 1).is_some() {
+            self.wrong.push(format!("two nodes are named {name:?}"));
+        }
+    }
+
     /// Notes a name that is no name.
     pub(crate) fn check(&mut self, what: &str, name: &Name) {
         if let Err(error) = name.check() {

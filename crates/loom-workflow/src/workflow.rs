@@ -13,7 +13,8 @@ use crate::outline::Outline;
 
 /// Steps under one name: takes `I`, gives `O`. Immutable; a clone shares the definition.
 ///
-/// Built by [`Workflow::chain`] or [`Workflow::route`].
+/// Built by [`Workflow::chain`], [`Workflow::route`], [`Workflow::graph`] or
+/// [`Dag`](crate::Dag).
 ///
 /// ```
 /// use loom_core::{Error, Loom};

@@ -38,8 +38,9 @@ pub use loom_core::{
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;
 pub use loom_workflow::{
-    Branches, Chain, Delivered, Deliveries, Drawing, END, EdgeSpec, Graph, GraphOutput, GraphSpec,
-    Joined, NodeSpec, Progress, Route, START, Settle, Settled, Settling, Steps, Workflow, branch,
+    Branches, Chain, Dag, Delivered, Deliveries, Drawing, END, EdgeSpec, Graph, GraphOutput,
+    GraphSpec, Handles, Joined, NodeSpec, Progress, Route, START, Settle, Settled, Settling, Steps,
+    Var, Workflow, branch,
 };
 
 /// What most programs need: `use loomflow::prelude::*;`.

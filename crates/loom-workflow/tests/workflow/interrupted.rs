@@ -1,7 +1,7 @@
 //! A cap that stops a run is told with the node it was reached in, in every shape.
 
 use loom_core::{Error, ErrorKind, Limits, Loom, Result, RunContext, Runnable, step};
-use loom_workflow::{Workflow, branch};
+use loom_workflow::{Dag, Workflow, branch};
 
 use crate::recorded::{recorded, tree};
 
@@ -20,6 +20,8 @@ async fn classify(_: String) -> Result<String> {
 
 fn shapes() -> Vec<(Workflow<String, String>, &'static str)> {
     let list = vec![branch(search)];
+    let (mut dag, text) = Dag::<String>::new("it");
+    let found = dag.node("look", text, search);
     vec![
         (Workflow::chain("it").then(search).build(), "search"),
         (
@@ -55,6 +57,7 @@ fn shapes() -> Vec<(Workflow<String, String>, &'static str)> {
                 .unwrap(),
             "route_books",
         ),
+        (dag.output(found).unwrap(), "look"),
     ]
 }
 

@@ -18,6 +18,7 @@ mod permissions;
 mod tool_schemas;
 mod streaming;
 mod retrying;
+mod joining;
 
 mod support;
 mod watched;
