@@ -108,13 +108,17 @@ where
                 step.run_step(&cx, input).await
             })
             .await;
-        match result {
-            // Whoever is told of a cap below a node is told of which node.
-            Err(error) if error.kind() == ErrorKind::Interrupted && !error.is_tree_wide() => {
-                Err(error).context(self.name.as_str())
-            }
-            result => result,
+        stopped_at(&self.name, result)
+    }
+}
+
+/// Says of a run's own cap, reached below a node, which node it stopped: `node: reason`.
+pub(crate) fn stopped_at<T>(node: &Name, result: Result<T>) -> Result<T> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::Interrupted && !error.is_tree_wide() => {
+            Err(error).context(node.as_str())
         }
+        result => result,
     }
 }
 

@@ -3,13 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use loom_core::{
-    BoxFuture, Data, Effect, EffectKind, ErrorKind, Info, IntoStep, Name, Result, ResultExt,
-    RunContext,
-};
+use loom_core::{BoxFuture, Data, Effect, EffectKind, Info, IntoStep, Name, Result, RunContext};
 use serde_json::Value;
 
 use crate::graph::joined::{Deliveries, Inputs};
+use crate::node::stopped_at;
 use crate::parallel::Settled;
 
 /// A step that any node of a graph may hold.
@@ -54,12 +52,7 @@ impl Visit<'_> {
         if self.is_settled {
             return Ok(Arc::new(Settled::of(result)?.to_value()?));
         }
-        match result {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                Err(error).context(self.name.as_str())
-            }
-            result => result,
-        }
+        stopped_at(self.name, result)
     }
 }
 

@@ -32,6 +32,8 @@ mod dag_random;
 mod graph;
 mod graph_building;
 mod graph_spec;
+mod graph_endings;
+mod graph_pausing;
 mod drawing;
 mod drawing_runs;
 mod drawing_graphs;
