@@ -25,7 +25,10 @@ async fn failed(graph: Graph) -> (Error, Recorder) {
 fn limits(recorder: &Recorder) -> Vec<serde_json::Value> {
     let events = recorder.events().into_iter();
     let reached = events.filter_map(|event| match event.what {
-        Happened::Noted { note, attributes } if note == "limit_reached" => Some(json!(attributes)),
+        Happened::Noted {
+            note: "limit_reached",
+            attributes,
+        } => Some(json!(attributes)),
         _ => None,
     });
     reached.collect()

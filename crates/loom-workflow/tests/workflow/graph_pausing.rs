@@ -160,57 +160,58 @@ async fn f050_a_graph_that_changed_is_not_resumed_and_the_difference_is_named() 
     assert_eq!(outcome.output, "go yes b");
 }
 
+async fn give_way(text: String) -> Result<String> {
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    Ok(text)
+}
+
+/// A loop of three passes with two arms that wait a while; counts the bodies of one node.
+fn three_passes(ran: &Arc<AtomicUsize>) -> Workflow<String, String> {
+    let ran = ran.clone();
+    let counted = move |text: String| {
+        ran.fetch_add(1, Ordering::Relaxed);
+        async move { Ok::<_, Error>(format!("{text} x")) }
+    };
+    Workflow::graph("drops")
+        .node("wait", give_way)
+        .node("work", counted)
+        .node("beside", give_way)
+        .node("join", list)
+        .start("wait")
+        .edge("wait", "work")
+        .edge("wait", "beside")
+        .edge("work", "join")
+        .edge("beside", "join")
+        .router_of(
+            "join",
+            |text: &String| {
+                if count(text, "x") < 3 {
+                    "again"
+                } else {
+                    "done"
+                }
+            },
+            [("again", "wait"), ("done", END)],
+        )
+        .build_as::<String, String>()
+        .unwrap()
+}
+
 #[tokio::test]
 async fn f047_a_graph_dropped_at_every_await_and_resumed_ends_the_same_and_repeats_nothing_recorded()
  {
-    async fn give_way(text: String) -> Result<String> {
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
-        Ok(text)
-    }
     let ran = Arc::new(AtomicUsize::new(0));
-    let graph = || {
-        let counted = {
-            let ran = ran.clone();
-            move |text: String| {
-                ran.fetch_add(1, Ordering::Relaxed);
-                async move { Ok::<_, Error>(format!("{text} x")) }
-            }
-        };
-        Workflow::graph("drops")
-            .node("wait", give_way)
-            .node("work", counted)
-            .node("beside", give_way)
-            .node("join", list)
-            .start("wait")
-            .edge("wait", "work")
-            .edge("wait", "beside")
-            .edge("work", "join")
-            .edge("beside", "join")
-            .router_of(
-                "join",
-                |text: &String| {
-                    if count(text, "x") < 3 {
-                        "again"
-                    } else {
-                        "done"
-                    }
-                },
-                [("again", "wait"), ("done", END)],
-            )
-            .build_as::<String, String>()
-            .unwrap()
-    };
     let journal = Arc::new(MemoryJournal::default());
     let whole = session(&journal)
-        .run(&graph(), "go")
+        .run(&three_passes(&ran), "go")
         .await
         .unwrap()
         .output
         .clone();
     let bodies = ran.swap(0, Ordering::Relaxed);
-    let workflow = graph();
+    let workflow = three_passes(&ran);
     for polls in 1..40 {
         let journal = Arc::new(MemoryJournal::default());
         let session = session(&journal);
