@@ -29,6 +29,7 @@ mod dag;
 mod dag_building;
 mod dag_endings;
 mod dag_random;
+mod many_runs;
 mod graph;
 mod graph_building;
 mod graph_spec;
