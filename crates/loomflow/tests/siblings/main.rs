@@ -19,6 +19,7 @@ mod tool_schemas;
 mod streaming;
 mod retrying;
 mod joining;
+mod graphs;
 
 mod support;
 mod watched;
