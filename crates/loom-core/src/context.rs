@@ -13,6 +13,7 @@ use crate::ending::CancelReason;
 use crate::event::{Event, EventKind, Note};
 use crate::handle::Handle;
 use crate::ids::{RunId, UserId};
+use crate::life::Life;
 use crate::name::Name;
 use crate::path::{Siblings, push_segment};
 use crate::trace::SpanId;
@@ -53,6 +54,8 @@ pub struct RunContext(Arc<Frame>);
 struct Frame {
     tree: Arc<Tree>,
     parent: Option<RunContext>,
+    /// Its place among the tree's effects, in the order in which they were made.
+    number: u64,
     span_id: SpanId,
     effect: Effect,
     nth: u32,
@@ -67,7 +70,7 @@ struct Frame {
     replayed: AtomicBool,
     /// Why what is dropped below this effect at this moment is being dropped, as a code.
     dropping: AtomicU8,
-    closed: AtomicBool,
+    life: Life,
 }
 
 /// What comes up while an effect is open.
@@ -239,8 +242,17 @@ impl RunContext {
         self.0.depth
     }
 
-    pub(crate) fn close(&self) {
-        self.0.closed.store(true, Ordering::Release);
+    pub(crate) fn life(&self) -> &Life {
+        &self.0.life
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// What this effect was opened under: its parent, or the bare context of a root.
+    pub(crate) fn around(&self) -> Option<&RunContext> {
+        self.0.parent.as_ref()
     }
 
     /// Whether something may still be said of this effect.
@@ -249,7 +261,7 @@ impl RunContext {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Acquire)
+        self.0.life.is_closed()
     }
 
     pub(crate) fn take_recorded(&self) -> Attributes {
@@ -273,7 +285,15 @@ impl RunContext {
         self.0.tree.is_watched()
     }
 
+    /// Tells observers of something that happens to this effect, unless it has closed.
     pub(crate) fn emit(&self, kind: EventKind<'_>) {
+        if !self.is_closed() {
+            self.tell(kind);
+        }
+    }
+
+    /// The same of an effect that closes or has settled.
+    pub(crate) fn tell(&self, kind: EventKind<'_>) {
         if self.is_watched() {
             let event = Event {
                 cx: self,
@@ -313,8 +333,10 @@ impl Frame {
         nth: u32,
         depth: u32,
     ) -> Self {
+        let number = tree.next_number();
         Self {
-            span_id: tree.next_span(),
+            number,
+            span_id: tree.span_id(number),
             acting_as: effect
                 .acting_as()
                 .or(parent.as_ref().and_then(|it| it.0.acting_as.as_ref()))
@@ -328,7 +350,7 @@ impl Frame {
             state: Mutex::new(None),
             replayed: AtomicBool::new(false),
             dropping: AtomicU8::new(0),
-            closed: AtomicBool::new(false),
+            life: Life::default(),
         }
     }
 }

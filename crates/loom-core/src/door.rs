@@ -20,9 +20,9 @@ impl RunContext {
     /// Lets one effect happen: the only way to open a span.
     ///
     /// In this order: is the run alive, was it recorded already, are the limits kept, open the
-    /// span, ask the gates, run the body with a context of its own, record, close the span. The body may perform further effects,
-    /// one level deeper. A panic in it becomes an error; if the future is dropped, whatever is
-    /// open below closes first, then this.
+    /// span, ask the gates, run the body with a context of its own, record, close the span. The
+    /// body may perform further effects, one level deeper. A panic in it becomes an error; if the
+    /// future is dropped, whatever is open below closes first, then this.
     ///
     /// # Errors
     /// The body's own; `Cancelled` when the run or this context's effect is over; `Interrupted`
@@ -87,10 +87,11 @@ impl RunContext {
                 if let Err(reached) = cx.count_opening(self) {
                     return reached;
                 }
-                let span = OpenSpan::open(&cx, None);
                 let error = error.at(|| cx.path());
-                span.close::<()>(Err(&error));
-                error
+                match OpenSpan::open(&cx, None).and_then(|it| it.close::<()>(Err(&error))) {
+                    Ok(()) => error,
+                    Err(closed) => closed.at(|| cx.path()),
+                }
             }
             Err(refused) => refused,
         }
@@ -129,7 +130,7 @@ impl RunContext {
         } else {
             cx.count(self)?;
         }
-        let span = OpenSpan::open(&cx, look(&input));
+        let span = OpenSpan::open(&cx, look(&input)).map_err(|e| e.at(|| cx.path()))?;
         let mut result = if !cx.decided_at_once() {
             Box::pin(cx.ask_gates(record.as_ref().and_then(recall::Record::given))).await
         } else {
@@ -154,7 +155,8 @@ impl RunContext {
         let result = result
             .and_then(|()| output.ok_or_else(no_output))
             .map_err(|e| e.at(|| cx.path()));
-        span.close(result.as_ref());
+        span.close(result.as_ref())
+            .map_err(|e| e.at(|| cx.path()))?;
         result
     }
 
@@ -186,14 +188,15 @@ impl RunContext {
     /// Closes an effect whose output was recorded with that output: no limit, gate or body.
     fn replay<T: Data>(&self, output: Value, input: Option<&dyn Look>) -> Result<T> {
         self.set_replayed();
-        let span = OpenSpan::open(self, input);
+        let span = OpenSpan::open(self, input).map_err(|e| e.at(|| self.path()))?;
         self.emit(EventKind::Replayed);
         let output = T::from_value(output).map_err(|e| {
             let message =
                 "what the journal recorded here is of another type: the definition changed";
             Error::with_source(ErrorKind::Invalid, message, e).at(|| self.path())
         });
-        span.close(output.as_ref());
+        span.close(output.as_ref())
+            .map_err(|e| e.at(|| self.path()))?;
         output
     }
 

@@ -52,9 +52,9 @@ pub(crate) async fn drive<T>(
 ) -> Result<Outcome<T>> {
     let tree = cx.tree();
     // Declared before the body, so that on a drop the body's effects close before this settles.
-    let end = End(tree);
+    let end = End(cx);
     let result = stoppable(&tree.cancel, tree.deadline, Box::pin(caught(body))).await;
-    tree.end();
+    end.close();
     let unsaved = match &tree.journal {
         Some(journal) => Box::pin(save(tree, journal, result.as_ref().err())).await,
         None => None,
@@ -182,20 +182,27 @@ fn report(tree: &Tree, settled: Vec<Settlement>) -> Report {
 }
 
 /// Ends the tree on every way out, and tells the observers that it is settled.
-struct End<'a>(&'a Tree);
+struct End<'a>(&'a RunContext);
 
 impl End<'_> {
+    /// Closes what was taken to other tasks and is still open; nothing opens any more.
+    fn close(&self) {
+        self.0.close_run();
+        self.0.tree().end();
+    }
+
     /// Whether no root was ever opened.
     fn finish(&self, settled: &[Settlement]) -> bool {
-        self.0.end();
-        if let Some(journal) = &self.0.journal {
+        let tree = self.0.tree();
+        self.close();
+        if let Some(journal) = &tree.journal {
             journal.release();
         }
-        match self.0.take_root() {
+        match tree.take_root() {
             None => true,
             Some(root) => {
-                if self.0.is_told() {
-                    root.emit(EventKind::Settled {
+                if tree.is_told() {
+                    root.tell(EventKind::Settled {
                         settlements: settled,
                     });
                 }

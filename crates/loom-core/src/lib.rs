@@ -59,6 +59,7 @@ mod door;
 mod span;
 mod poll;
 mod launch;
+mod life;
 mod drive;
 mod tree;
 mod path;

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 
 use crate::context::RunContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::span::closed_from_above;
 
 /// Runs the future on this task; a panic in it becomes its text.
 pub(crate) async fn caught<T>(
@@ -60,6 +61,10 @@ where
 {
     let (mut make, mut body) = (Some(make), None::<BoxFuture<'a, Result<T>>>);
     poll_fn(|task| {
+        if let Some(why) = cx.life().closed_from_above() {
+            let _ = caught_now(|| body = None);
+            return Poll::Ready(Err(closed_from_above(why)));
+        }
         let poll = caught_now(|| {
             let _entered = Entered::new(cx);
             if let Some(make) = make.take() {

@@ -4,8 +4,8 @@ use crate::attributes::Attributes;
 use crate::context::RunContext;
 use crate::data::{Data, Look};
 use crate::effect::EffectKind;
-use crate::ending::Ending;
-use crate::error::Error;
+use crate::ending::{CancelReason, Ending};
+use crate::error::{Error, Result};
 use crate::event::{Closed, EventKind, Note};
 
 /// Held while an effect is open. Declared before the effect's body in every future, so that on a
@@ -13,74 +13,128 @@ use crate::event::{Closed, EventKind, Note};
 #[must_use]
 pub(crate) struct OpenSpan<'a> {
     cx: &'a RunContext,
-    open: bool,
 }
 
 impl<'a> OpenSpan<'a> {
-    pub(crate) fn open(cx: &'a RunContext, input: Option<&dyn Look>) -> Self {
-        // Made first, so that a panic in between still closes what observers were told of.
-        let span = Self { cx, open: true };
-        if cx.parent().is_none() {
-            cx.tree().set_told();
+    /// Opens the effect, unless what it stands below has closed meanwhile.
+    pub(crate) fn open(cx: &'a RunContext, input: Option<&dyn Look>) -> Result<Self> {
+        let Some(around) = cx.around() else {
+            return Err(closed_from_above(CancelReason::Dropped));
+        };
+        if around.life().open_below(cx, || cx.tell_opened(input)) {
+            return Ok(Self { cx });
         }
-        cx.emit(EventKind::Opened { input });
-        if cx.tree().resumed && cx.parent().is_none() {
-            cx.tell_note(&Note::Resumed, &Attributes::new());
-        }
-        if let Some(user) = cx.effect().acting_as() {
-            cx.tell_note(
-                &Note::ActingAs {
-                    user: Some(user.clone()),
-                },
-                &Attributes::new(),
-            );
-        }
-        span
+        around.alive()?;
+        Err(closed_from_above(CancelReason::Dropped))
     }
 
-    pub(crate) fn close<T: Data>(mut self, result: Result<&T, &Error>) {
-        self.open = false;
+    /// Closes the effect with what came of it.
+    ///
+    /// # Errors
+    /// `Cancelled` if it had already been closed together with what is above it: that is how it
+    /// is recorded.
+    pub(crate) fn close<T: Data>(self, result: Result<&T, &Error>) -> Result<()> {
         match result {
-            Ok(output) => self.tell(Ending::Completed, None, Some(output)),
-            Err(error) => self.tell(error.ending(), Some(error), None),
+            Ok(output) => self.cx.close(Ending::Completed, None, Some(output)),
+            Err(error) => self.cx.close(error.ending(), Some(error), None),
         }
-    }
-
-    fn tell(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
-        let cx = self.cx;
-        cx.close();
-        // Not when the last context goes: somebody may keep one, and others wait.
-        drop(cx.take_reservation());
-        if ending == Ending::Completed && is_own_step_of_the_root(cx) {
-            cx.tree().visit(cx.effect().name());
-        }
-        if cx.is_watched() {
-            let attributes: &Attributes = &cx.take_recorded();
-            cx.emit(EventKind::Closed(Closed {
-                ending,
-                error,
-                output,
-                attributes,
-            }));
+        match self.cx.life().closed_from_above() {
+            None => Ok(()),
+            Some(why) => Err(closed_from_above(why)),
         }
     }
 }
 
 impl Drop for OpenSpan<'_> {
     fn drop(&mut self) {
-        if self.open {
-            self.tell(
-                Ending::Cancelled {
-                    why: self.cx.drop_reason(),
-                },
-                None,
-                None,
-            );
+        let cx = self.cx;
+        if !cx.is_closed() {
+            let why = cx.drop_reason();
+            cx.close(Ending::Cancelled { why }, None, None);
         }
     }
 }
 
-fn is_own_step_of_the_root(cx: &RunContext) -> bool {
-    let parent = cx.parent();
-    cx.effect().kind() == EffectKind::Step && parent.is_some_and(|it| it.parent().is_none())
+impl RunContext {
+    fn tell_opened(&self, input: Option<&dyn Look>) {
+        if self.parent().is_none() {
+            self.tree().set_told();
+        }
+        self.emit(EventKind::Opened { input });
+        if self.tree().resumed && self.parent().is_none() {
+            self.tell_note(&Note::Resumed, &Attributes::new());
+        }
+        if let Some(user) = self.effect().acting_as() {
+            let user = Some(user.clone());
+            self.tell_note(&Note::ActingAs { user }, &Attributes::new());
+        }
+    }
+
+    /// Closes this effect, and first all that is open below it; does nothing if it is closed.
+    fn close(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
+        if self.life().begin_closing() {
+            self.tell_closed(ending, error, output);
+        }
+    }
+
+    fn tell_closed(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
+        self.close_below(ending);
+        // Not when the last context goes: somebody may keep one, and others wait.
+        drop(self.take_reservation());
+        if ending == Ending::Completed && self.is_own_step_of_the_root() {
+            self.tree().visit(self.effect().name());
+        }
+        if self.is_watched() {
+            let attributes: &Attributes = &self.take_recorded();
+            self.tell(EventKind::Closed(Closed {
+                ending,
+                error,
+                output,
+                attributes,
+            }));
+        }
+        if let Some(parent) = self.around() {
+            parent.life().leave(self);
+        }
+    }
+
+    /// Closes what is open below this, which ends like this: steps that were taken to other tasks.
+    fn close_below(&self, ending: Ending) {
+        let open = self.life().still_open();
+        if open.is_empty() {
+            return;
+        }
+        let why = match ending {
+            Ending::Cancelled { why } => why,
+            Ending::Paused => CancelReason::Paused,
+            Ending::Completed | Ending::Failed | Ending::Denied | Ending::Interrupted => {
+                CancelReason::Dropped
+            }
+        };
+        for cx in open {
+            if cx.life().begin_closing_from_above(why) {
+                cx.tell_closed(Ending::Cancelled { why }, None, None);
+            }
+        }
+        self.life().wait_until_empty();
+    }
+
+    /// Closes whatever of the run is still open; this is the bare context it was begun under.
+    pub(crate) fn close_run(&self) {
+        if self.life().begin_closing() {
+            let why = self.tree().cancel.reason();
+            self.close_below(Ending::Cancelled {
+                why: why.unwrap_or(CancelReason::Dropped),
+            });
+        }
+    }
+
+    fn is_own_step_of_the_root(&self) -> bool {
+        let parent = self.parent();
+        self.effect().kind() == EffectKind::Step && parent.is_some_and(|it| it.parent().is_none())
+    }
+}
+
+pub(crate) fn closed_from_above(why: CancelReason) -> Error {
+    Error::cancelled(why, "what it belongs to has closed")
 }

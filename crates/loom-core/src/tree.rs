@@ -112,8 +112,12 @@ impl Tree {
         }
     }
 
-    pub(crate) fn next_span(&self) -> SpanId {
-        SpanId::nth(self.span_seed, self.spans.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn next_number(&self) -> u64 {
+        self.spans.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn span_id(&self, number: u64) -> SpanId {
+        SpanId::nth(self.span_seed, number)
     }
 
     /// The clock's time, but never before the time of an earlier event.

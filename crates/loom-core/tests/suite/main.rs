@@ -21,6 +21,7 @@ mod dropping;
 mod panics;
 mod hostile_panics;
 mod kept_contexts;
+mod spawned;
 mod late;
 mod unwritable;
 

@@ -1,0 +1,193 @@
+//! A step that was taken to another task closes before its parent, however the parent ends.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use loom_core::{Error, ErrorKind, Happened, Info, Kind, Result, RunContext, Runnable};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::recorded::{recorded, story, tree};
+use crate::steps::{echo, forever, give_way};
+
+/// A step that waits for a step which it spawned.
+async fn spawns_and_waits(cx: RunContext, text: String) -> Result<String> {
+    let task = tokio::spawn(async move { cx.step("child", &forever, text).await });
+    task.await.map_err(Error::from_any)?
+}
+
+/// The child is below two parents, which all close.
+async fn nested(cx: RunContext, text: String) -> Result<String> {
+    cx.step("parent", &spawns_and_waits, text).await
+}
+
+fn closed_as(why: &str) -> [String; 3] {
+    [
+        format!("loom.workflow.run nested ✗ cancelled ({why})"),
+        format!("  loom.workflow.step parent ✗ cancelled ({why})"),
+        format!("    loom.workflow.step child ✗ cancelled ({why})"),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_another_task_closes_when_its_run_is_cancelled() {
+    let (recorder, session) = recorded();
+    let run = session.start(&nested, "go");
+    let handle = run.handle();
+    let cancels = async {
+        give_way().await;
+        give_way().await;
+        handle.cancel();
+    };
+    let (outcome, ()) = futures::join!(run, cancels);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(tree(&recorder), closed_as("requested"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_another_task_closes_at_its_runs_deadline() {
+    let (recorder, session) = recorded();
+    let session = session.deadline(Duration::from_secs(1));
+    let error = session.run(&nested, "go").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(tree(&recorder), closed_as("deadline"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_another_task_closes_when_its_run_is_dropped() {
+    let (recorder, session) = recorded();
+    let mut run = Box::pin(session.run(&nested, "go"));
+    assert!(run.as_mut().now_or_never().is_none());
+    give_way().await;
+    drop(run);
+    assert_eq!(tree(&recorder), closed_as("dropped"));
+}
+
+/// A step that returns, or fails, while a step that it spawned goes on until it is told.
+struct LeavesBehind {
+    go_on: Arc<Notify>,
+    task: Mutex<Option<JoinHandle<Result<String>>>>,
+    result: fn(String) -> Result<String>,
+}
+
+impl Runnable<String> for LeavesBehind {
+    type Out = String;
+
+    async fn run(&self, cx: &RunContext, text: String) -> Result<String> {
+        let (cx, go_on) = (cx.clone(), self.go_on.clone());
+        let child = move |text: String| {
+            let go_on = go_on.clone();
+            async move {
+                go_on.notified().await;
+                Ok::<_, Error>(text)
+            }
+        };
+        let task = tokio::spawn(async move { cx.step("child", &child, "late").await });
+        give_way().await;
+        *self.task.lock().unwrap() = Some(task);
+        (self.result)(text)
+    }
+}
+
+/// Runs it, and another step after it.
+struct Around(Arc<LeavesBehind>);
+
+impl Runnable<String> for Around {
+    type Out = String;
+
+    async fn run(&self, cx: &RunContext, text: String) -> Result<String> {
+        let out = cx.step("parent", &*self.0, text).await;
+        cx.step("after", &echo, "x").await?;
+        out
+    }
+
+    fn info(&self) -> Info {
+        Info::new("around", Kind::Function)
+    }
+}
+
+/// The story of such a run, and what the step that was left behind gave in the end.
+async fn story_of(result: fn(String) -> Result<String>) -> (Vec<String>, Result<String>) {
+    let (recorder, session) = recorded();
+    let parent = Arc::new(LeavesBehind {
+        go_on: Arc::default(),
+        task: Mutex::default(),
+        result,
+    });
+    let _either = session.run(&Around(parent.clone()), "go").await;
+    let before = story(&recorder);
+    // The body may go on for as long as it likes; nobody hears of it.
+    parent.go_on.notify_one();
+    let task = parent.task.lock().unwrap().take().unwrap();
+    let late = task.await.unwrap();
+    assert_eq!(story(&recorder), before);
+    (before, late)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_another_task_closes_before_its_parent_returns() {
+    let (story, late) = story_of(Ok).await;
+    assert_eq!(
+        story,
+        [
+            "open around",
+            "open around/parent",
+            "open around/parent/child",
+            "close around/parent/child cancelled (dropped)",
+            "close around/parent completed",
+            "open around/after",
+            "close around/after completed",
+            "close around completed",
+            "settled around",
+        ]
+    );
+    assert_eq!(
+        late.unwrap_err().to_string(),
+        "around/parent/child: what it belongs to has closed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_another_task_closes_before_its_parent_fails() {
+    let fails = |text: String| Err(Error::new(ErrorKind::Failed, text));
+    let (story, late) = story_of(fails).await;
+    assert_eq!(
+        story[3..5],
+        [
+            "close around/parent/child cancelled (dropped)",
+            "close around/parent failed"
+        ]
+    );
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn steps_that_close_on_other_threads_still_close_once_and_before_their_parent() {
+    async fn busy(cx: RunContext, polls: u32) -> Result<()> {
+        for _ in 0..polls {
+            cx.step("inner", &echo, "x").await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+    async fn spawns_many(cx: RunContext, polls: u32) -> Result<()> {
+        for polls in 0..polls {
+            let cx = cx.clone();
+            drop(tokio::spawn(
+                async move { cx.step("busy", &busy, polls).await },
+            ));
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+    for _ in 0..200 {
+        let (recorder, session) = recorded();
+        session.run(&spawns_many, 8u32).await.unwrap();
+        assert_eq!(tree(&recorder)[0], "loom.workflow.run spawns_many");
+        let closed = |it: &&loom_core::OwnedEvent| matches!(it.what, Happened::Closed { .. });
+        let events = recorder.events();
+        let closings = events.iter().filter(closed).count();
+        assert_eq!(closings, recorder.spans().len());
+    }
+}
