@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
+use crate::poll::caught_now;
 use crate::trace::TraceId;
 
 /// Tells the time that events carry.
 ///
 /// Within one run times never go back, whatever the clock does: each event takes the later of
-/// the clock's time and the last event's.
+/// the clock's time and the last event's. A clock that panics stands still: the last event's time
+/// is taken again.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -28,6 +30,16 @@ use crate::trace::TraceId;
 pub trait Clock: Send + Sync + 'static {
     /// The present time.
     fn now(&self) -> SystemTime;
+}
+
+/// The present time; `None` if the clock panics, which is no reason to lose what happens now.
+pub(crate) fn read(clock: &dyn Clock) -> Option<SystemTime> {
+    caught_now(|| clock.now()).ok()
+}
+
+/// The present time, for an identifier; the epoch if the clock panics.
+pub(crate) fn read_for_id(clock: &dyn Clock) -> SystemTime {
+    read(clock).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The machine's clock: the default.

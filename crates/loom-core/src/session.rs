@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use crate::clock::read_for_id;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
@@ -53,7 +54,7 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(parts: Arc<Parts>, user: Option<Arc<str>>) -> Self {
-        let fresh = SessionId::fresh(parts.ids.uuid(parts.clock.now()));
+        let fresh = SessionId::fresh(parts.ids.uuid(read_for_id(&*parts.clock)));
         Self {
             limits: parts.limits,
             parts,
@@ -249,7 +250,7 @@ impl Session {
     }
 
     pub(crate) fn new_run_id(&self) -> RunId {
-        RunId::root(self.parts.ids.uuid(self.parts.clock.now()))
+        RunId::root(self.parts.ids.uuid(read_for_id(&*self.parts.clock)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::budget::{Budget, Used};
+use crate::clock;
 use crate::context::RunContext;
 use crate::event::Event;
 use crate::handle::Cancel;
@@ -122,11 +123,8 @@ impl Tree {
 
     /// The clock's time, but never before the time of an earlier event.
     pub(crate) fn now(&self) -> SystemTime {
-        let since = self
-            .parts
-            .clock
-            .now()
-            .duration_since(SystemTime::UNIX_EPOCH)
+        let since = clock::read(&*self.parts.clock)
+            .and_then(|now| now.duration_since(SystemTime::UNIX_EPOCH).ok())
             .unwrap_or_default();
         let now_ns = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         let latest_ns = self

@@ -20,6 +20,7 @@ mod timeouts;
 mod dropping;
 mod panics;
 mod hostile_panics;
+mod broken_clocks;
 mod kept_contexts;
 mod spawned;
 mod late;
