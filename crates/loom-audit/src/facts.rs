@@ -1,6 +1,6 @@
 //! Which facts the payload of each action holds.
 
-use loom_core::{Attributes, Closed, Effect, EffectKind, Look, Question, RunContext, UserId, key};
+use loom_core::{Attributes, Closed, Effect, EffectKind, Look, Question, UserId, Whereabouts, key};
 use ring::hmac;
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ impl Facts {
     pub(crate) fn opened(
         &self,
         family: Family,
-        cx: &RunContext,
+        cx: &Whereabouts,
         input: Option<&dyn Look>,
     ) -> Payload {
         let effect = cx.effect();
@@ -47,7 +47,7 @@ impl Facts {
         payload
     }
 
-    fn tool_call(&self, payload: &mut Payload, cx: &RunContext) {
+    fn tool_call(&self, payload: &mut Payload, cx: &Whereabouts) {
         let effect = cx.effect();
         payload.name("call", effect.attributes().text(key::CALL_ID));
         payload.known("turn", turn(cx));
@@ -91,7 +91,7 @@ impl Facts {
         payload
     }
 
-    pub(crate) fn model_call(&self, cx: &RunContext, closed: &Closed<'_>) -> Payload {
+    pub(crate) fn model_call(&self, cx: &Whereabouts, closed: &Closed<'_>) -> Payload {
         let effect = cx.effect();
         let fact = |name| {
             let known = closed.attributes.text(name);
@@ -121,7 +121,7 @@ impl Facts {
     /// What was asked and by whom, and why the answer was no, if it was.
     pub(crate) fn question(
         &self,
-        cx: &RunContext,
+        cx: &Whereabouts,
         question: &Question,
         refused: Option<&str>,
     ) -> Payload {
@@ -181,7 +181,7 @@ impl Facts {
 
 /// Who asked: a `gate`, or a `step` by `cx.ask`. Only the path tells, and without this any answer
 /// but "no" to a step's own question would look like a gate's grant.
-fn asker(cx: &RunContext, question: &Question) -> &'static str {
+fn asker(cx: &Whereabouts, question: &Question) -> &'static str {
     match question.path.starts_with(&format!("{}#ask:", cx.path())) {
         true => "gate",
         false => "step",
@@ -190,7 +190,7 @@ fn asker(cx: &RunContext, question: &Question) -> &'static str {
 
 /// Whether this is a root that runs without the default permissions; below one the attribute is
 /// only somebody's word.
-fn are_permissions_off(cx: &RunContext) -> bool {
+fn are_permissions_off(cx: &Whereabouts) -> bool {
     let permissions = cx.effect().attributes().text(key::PERMISSIONS);
     cx.parent().is_none() && permissions == Some("off")
 }
@@ -207,9 +207,9 @@ fn tokens(payload: &mut Payload, closed: &Closed<'_>) {
 }
 
 /// The turn of the nearest enclosing agent run, if this is part of one.
-fn turn(cx: &RunContext) -> Option<i64> {
+fn turn(cx: &Whereabouts) -> Option<i64> {
     std::iter::successors(cx.parent(), |cx| cx.parent())
-        .map(RunContext::effect)
+        .map(Whereabouts::effect)
         .take_while(|effect| !effect.kind().is_run())
         .find(|effect| effect.kind() == EffectKind::Turn)
         .and_then(|turn| turn.attributes().int(key::TURN))

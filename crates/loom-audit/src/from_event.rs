@@ -1,6 +1,6 @@
 //! Which event makes which row.
 
-use loom_core::{Attributes, Closed, EffectKind, Event, EventKind, Note, RunContext, Verdict};
+use loom_core::{Attributes, Closed, EffectKind, Event, EventKind, Note, Verdict, Whereabouts};
 
 use crate::action::{Action, End, Family, Remark};
 use crate::entry::{Header, Kind, cut};
@@ -32,7 +32,7 @@ pub(crate) fn row_of<'a>(event: &Event<'a>, facts: &Facts) -> Option<(Header<'a>
     Some((header, payload.finish()))
 }
 
-fn remark(cx: &RunContext, kind: &EventKind<'_>, facts: &Facts) -> Option<(Remark, Payload)> {
+fn remark(cx: &Whereabouts, kind: &EventKind<'_>, facts: &Facts) -> Option<(Remark, Payload)> {
     match kind {
         // An allowance has no row, and a gate that wants somebody asked has those of the asking.
         EventKind::Decided {
@@ -70,7 +70,7 @@ fn noted(note: &Note, attributes: &Attributes, facts: &Facts) -> Option<(Remark,
     }
 }
 
-fn closing(cx: &RunContext, closed: &Closed<'_>, facts: &Facts) -> Option<(Action, Payload)> {
+fn closing(cx: &Whereabouts, closed: &Closed<'_>, facts: &Facts) -> Option<(Action, Payload)> {
     let end = End::of(closed.ending);
     match Family::of(cx.effect().kind()) {
         Some(family) => Some((
@@ -84,7 +84,7 @@ fn closing(cx: &RunContext, closed: &Closed<'_>, facts: &Facts) -> Option<(Actio
     }
 }
 
-fn header(cx: &RunContext, action: Action, ts: Stamp) -> Header<'_> {
+fn header(cx: &Whereabouts, action: Action, ts: Stamp) -> Header<'_> {
     let hex = |span: loom_core::SpanId| Hex(span.as_u64().to_be_bytes());
     Header {
         ts,
@@ -107,7 +107,7 @@ fn header(cx: &RunContext, action: Action, ts: Stamp) -> Header<'_> {
 }
 
 /// What a row is about: a turn is only a number, its agent has the name.
-fn about(cx: &RunContext) -> &RunContext {
+fn about(cx: &Whereabouts) -> &Whereabouts {
     match (cx.effect().kind(), cx.parent()) {
         (EffectKind::Turn, Some(agent)) => agent,
         _ => cx,

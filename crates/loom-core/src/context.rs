@@ -1,18 +1,20 @@
 //! `RunContext`: the handle on the run that every step, agent and tool is given.
 
+mod frame;
 mod whereabouts;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
+use self::frame::{Frame, State};
 use crate::attributes::{AttrValue, Attributes};
 use crate::budget::Reservation;
 use crate::effect::{Effect, EffectKind};
 use crate::ending::CancelReason;
 use crate::event::{Event, EventKind, Note};
 use crate::handle::Handle;
-use crate::ids::{RunId, UserId};
 use crate::life::Life;
 use crate::name::Name;
 use crate::path::{Siblings, push_segment};
@@ -48,46 +50,28 @@ use crate::usage::Tokens;
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct RunContext(Arc<Frame>);
+pub struct RunContext(Whereabouts);
 
-/// One opened effect; `parent` is absent only in the bare context a root is opened under.
-struct Frame {
-    tree: Arc<Tree>,
-    parent: Option<RunContext>,
-    /// Its place among the tree's effects, in the order in which they were made.
-    number: u64,
-    span_id: SpanId,
-    effect: Effect,
-    nth: u32,
-    /// How many agent and workflow runs enclose this effect, itself included.
-    depth: u32,
-    run_id: OnceLock<RunId>,
-    /// Made when it is first needed: most effects open nothing below them and record nothing.
-    state: Mutex<Option<Box<State>>>,
-    /// Whom this effect and all below it are for, where that isn't the run's own user.
-    acting_as: Option<UserId>,
-    /// Whether the output was recorded by an earlier attempt and is used again.
-    replayed: AtomicBool,
-    /// Why what is dropped below this effect at this moment is being dropped, as a code.
-    dropping: AtomicU8,
-    life: Life,
-}
-
-/// What comes up while an effect is open.
-#[derive(Default)]
-struct State {
-    siblings: Siblings,
-    recorded: Attributes,
-    /// The steps that are open below this effect, where a journal must tell them apart.
-    open_steps: Vec<(Name, Option<Name>)>,
-    /// What a model call holds of the budget.
-    reservation: Option<Reservation>,
-}
+/// What there is to read in a [`RunContext`], and nothing to act with: who the run is for, its ids,
+/// and where in it an effect stands. Observers are given one with each event.
+///
+/// ```
+/// use loom_core::{RunContext, Whereabouts};
+///
+/// fn who(at: &Whereabouts) -> String {
+///     format!("{} in {}", at.user().map_or("nobody", |it| it.as_str()), at.path())
+/// }
+///
+/// // A context gives all of it, too.
+/// assert_eq!(who(&RunContext::test("alice")), "alice in test");
+/// ```
+#[derive(Clone)]
+pub struct Whereabouts(Arc<Frame>);
 
 impl RunContext {
     /// A hold on the whole run, to cancel it.
     pub fn handle(&self) -> Handle {
-        Handle::new(self.root_run_id().clone(), self.0.tree.cancel.clone())
+        Handle::new(self.root_run_id().clone(), self.frame().tree.cancel.clone())
     }
 
     /// Notes something of this effect's span; names are static, details go into the attributes.
@@ -124,7 +108,7 @@ impl RunContext {
 
     /// Counts what this model call consumed, and gives back what it had reserved beyond.
     pub fn spend(&self, tokens: Tokens) {
-        self.0.tree.spend(self.0.effect.name(), tokens);
+        self.frame().tree.spend(self.frame().effect.name(), tokens);
         self.if_state(|state| {
             if let Some(reservation) = &mut state.reservation {
                 reservation.settle(tokens);
@@ -135,9 +119,9 @@ impl RunContext {
     /// Drops a future that opened effects below this one, so that those close as cancelled for
     /// this reason.
     pub fn cancel_with<T>(&self, why: CancelReason, dropped: T) {
-        let before = self.0.dropping.swap(why.code(), Ordering::AcqRel);
+        let before = self.frame().dropping.swap(why.code(), Ordering::AcqRel);
         let _restored = RestoreOnDrop {
-            cell: &self.0.dropping,
+            cell: &self.frame().dropping,
             before,
         };
         drop(dropped);
@@ -146,7 +130,7 @@ impl RunContext {
     /// The context of a tree in which nothing is open yet.
     pub(crate) fn bare(tree: Arc<Tree>) -> Self {
         let effect = Effect::new(EffectKind::Workflow, Name::EMPTY);
-        Self(Arc::new(Frame::new(tree, None, effect, 0, 0)))
+        Self(Whereabouts(Arc::new(Frame::new(tree, None, effect, 0, 0))))
     }
 
     /// The context of a further effect below this one.
@@ -156,18 +140,10 @@ impl RunContext {
         } else {
             self.with_state(|state| state.siblings.count(&effect))
         };
-        let depth = self.0.depth + u32::from(effect.kind().is_run());
-        Self(Arc::new(Frame::new(
-            self.0.tree.clone(),
-            Some(self.clone()),
-            effect,
-            nth,
-            depth,
-        )))
-    }
-
-    pub(crate) fn is_bare(&self) -> bool {
-        self.0.parent.is_none()
+        let depth = self.frame().depth + u32::from(effect.kind().is_run());
+        let tree = self.frame().tree.clone();
+        let frame = Frame::new(tree, Some(self.clone()), effect, nth, depth);
+        Self(Whereabouts(Arc::new(frame)))
     }
 
     pub(crate) fn set_reservation(&self, reservation: Reservation) {
@@ -180,10 +156,13 @@ impl RunContext {
 
     /// Takes this effect's name among the open steps below its parent; false if it is taken.
     pub(crate) fn claim_name(&self) -> bool {
-        let Some(parent) = &self.0.parent else {
+        let Some(parent) = &self.frame().parent else {
             return true;
         };
-        let own = (self.0.effect.name().clone(), self.0.effect.at().cloned());
+        let own = (
+            self.frame().effect.name().clone(),
+            self.frame().effect.at().cloned(),
+        );
         parent.with_state(|state| {
             let free = !state.open_steps.contains(&own);
             if free {
@@ -194,8 +173,8 @@ impl RunContext {
     }
 
     pub(crate) fn release_name(&self) {
-        if let Some(parent) = &self.0.parent {
-            let (name, at) = (self.0.effect.name(), self.0.effect.at());
+        if let Some(parent) = &self.frame().parent {
+            let (name, at) = (self.frame().effect.name(), self.frame().effect.at());
             parent.if_state(|state| {
                 state
                     .open_steps
@@ -205,7 +184,7 @@ impl RunContext {
     }
 
     pub(crate) fn set_replayed(&self) {
-        self.0.replayed.store(true, Ordering::Relaxed);
+        self.frame().replayed.store(true, Ordering::Relaxed);
     }
 
     /// How often what was opened below this effect so far.
@@ -231,37 +210,37 @@ impl RunContext {
 
     /// A number that looks random, the same for the same span and `n`.
     pub(crate) fn random(&self, n: u64) -> u64 {
-        SpanId::nth(self.0.span_id.as_u64(), n).as_u64()
+        SpanId::nth(self.frame().span_id.as_u64(), n).as_u64()
     }
 
     pub(crate) fn tree(&self) -> &Arc<Tree> {
-        &self.0.tree
+        &self.frame().tree
     }
 
     pub(crate) fn depth(&self) -> u32 {
-        self.0.depth
+        self.frame().depth
     }
 
     pub(crate) fn life(&self) -> &Life {
-        &self.0.life
+        &self.frame().life
     }
 
     pub(crate) fn number(&self) -> u64 {
-        self.0.number
+        self.frame().number
     }
 
     /// What this effect was opened under: its parent, or the bare context of a root.
     pub(crate) fn around(&self) -> Option<&RunContext> {
-        self.0.parent.as_ref()
+        self.frame().parent.as_ref()
     }
 
     /// Whether something may still be said of this effect.
     pub(crate) fn is_open(&self) -> bool {
-        !self.is_bare() && !self.is_closed() && !self.0.tree.is_over()
+        !self.is_bare() && !self.is_closed() && !self.frame().tree.is_over()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.life.is_closed()
+        self.frame().life.is_closed()
     }
 
     pub(crate) fn take_recorded(&self) -> Attributes {
@@ -271,18 +250,23 @@ impl RunContext {
 
     /// Why a future of this effect is being dropped just now.
     pub(crate) fn drop_reason(&self) -> CancelReason {
-        let mut here = self.0.parent.as_ref();
+        let mut here = self.around();
         while let Some(cx) = here {
-            if let Some(why) = CancelReason::from_code(cx.0.dropping.load(Ordering::Acquire)) {
+            if let Some(why) = CancelReason::from_code(cx.frame().dropping.load(Ordering::Acquire))
+            {
                 return why;
             }
-            here = cx.0.parent.as_ref();
+            here = cx.around();
         }
-        self.0.tree.cancel.reason().unwrap_or(CancelReason::Dropped)
+        self.frame()
+            .tree
+            .cancel
+            .reason()
+            .unwrap_or(CancelReason::Dropped)
     }
 
     pub(crate) fn is_watched(&self) -> bool {
-        self.0.tree.is_watched()
+        self.frame().tree.is_watched()
     }
 
     /// Tells observers of something that happens to this effect, unless it has closed.
@@ -297,19 +281,38 @@ impl RunContext {
         if self.is_watched() {
             let event = Event {
                 cx: self,
-                at: self.0.tree.now(),
+                at: self.frame().tree.now(),
                 kind,
             };
-            self.0.tree.tell(&event);
+            self.frame().tree.tell(&event);
         }
     }
 
+    /// Waits for those who decide about this effect; until they have, nothing opens below it.
+    pub(crate) async fn while_deciding<T>(&self, decision: impl Future<Output = T> + Send) -> T {
+        self.frame().deciding.store(true, Ordering::Release);
+        let decided = decision.await;
+        self.frame().deciding.store(false, Ordering::Release);
+        decided
+    }
+
+    /// Whether gates or people are being asked about this effect just now.
+    pub(crate) fn is_being_decided(&self) -> bool {
+        self.frame().deciding.load(Ordering::Acquire)
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.0.0
+    }
+
     fn with_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
-        with(unpoisoned(&self.0.state).get_or_insert_default())
+        with(unpoisoned(&self.frame().state).get_or_insert_default())
     }
 
     fn if_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> Option<T> {
-        unpoisoned(&self.0.state).as_mut().map(|state| with(state))
+        unpoisoned(&self.frame().state)
+            .as_mut()
+            .map(|state| with(state))
     }
 }
 
@@ -325,38 +328,22 @@ impl Drop for RestoreOnDrop<'_> {
     }
 }
 
-impl Frame {
-    fn new(
-        tree: Arc<Tree>,
-        parent: Option<RunContext>,
-        effect: Effect,
-        nth: u32,
-        depth: u32,
-    ) -> Self {
-        let number = tree.next_number();
-        Self {
-            number,
-            span_id: tree.span_id(number),
-            acting_as: effect
-                .acting_as()
-                .or(parent.as_ref().and_then(|it| it.0.acting_as.as_ref()))
-                .cloned(),
-            tree,
-            parent,
-            effect,
-            nth,
-            depth,
-            run_id: OnceLock::new(),
-            state: Mutex::new(None),
-            replayed: AtomicBool::new(false),
-            dropping: AtomicU8::new(0),
-            life: Life::default(),
-        }
+impl Deref for RunContext {
+    type Target = Whereabouts;
+
+    fn deref(&self) -> &Whereabouts {
+        &self.0
     }
 }
 
 impl fmt::Debug for RunContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RunContext({:?})", self.path())
+    }
+}
+
+impl fmt::Debug for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Whereabouts({:?})", self.path())
     }
 }

@@ -132,7 +132,8 @@ impl RunContext {
         }
         let span = OpenSpan::open(&cx, look(&input)).map_err(|e| e.at(|| cx.path()))?;
         let mut result = if !cx.decided_at_once() {
-            Box::pin(cx.ask_gates(record.as_ref().and_then(recall::Record::given))).await
+            let given = record.as_ref().and_then(recall::Record::given);
+            Box::pin(cx.while_deciding(cx.ask_gates(given))).await
         } else {
             Ok(())
         };
@@ -237,6 +238,13 @@ impl RunContext {
         if self.is_closed() {
             let message = format!(
                 "{} is over; hand its context on only while it runs",
+                self.effect()
+            );
+            return Err(Error::invalid(message));
+        }
+        if self.is_being_decided() {
+            let message = format!(
+                "{} is being decided about: a gate decides, it doesn't act",
                 self.effect()
             );
             return Err(Error::invalid(message));

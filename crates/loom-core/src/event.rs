@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::attributes::Attributes;
-use crate::context::RunContext;
+use crate::context::Whereabouts;
 use crate::data::Look;
 use crate::effect::Effect;
 use crate::ending::Ending;
@@ -17,8 +17,8 @@ use crate::trace::SpanId;
 /// Something that happened to an effect. Borrowed: an observer copies what it keeps.
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// The effect's context: who it is for, its ids, its path.
-    pub cx: &'a RunContext,
+    /// Where it happened: whom the effect is for, its ids, its path.
+    pub cx: &'a Whereabouts,
     /// When it happened; within a run never before an earlier event.
     pub at: SystemTime,
     /// What happened.

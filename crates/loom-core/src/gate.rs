@@ -36,7 +36,7 @@ impl Verdict {
 ///
 /// A gate may wait, since a person may be asked, but must not do the work itself. It can neither
 /// alter the effect nor hide it: the effect is already open and recorded when gates are asked.
-/// All gates must allow; a gate that panics or exceeds its time limit denies.
+/// Its context opens nothing while it is asked. All gates must allow; a gate that panics or exceeds its time limit denies.
 ///
 /// A whole one:
 ///

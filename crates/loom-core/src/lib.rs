@@ -96,7 +96,7 @@ pub use blocking::{Blocking, BlockingUntil, StopFlag, ViaBlocking, blocking, blo
 pub use branch_set::BranchSet;
 pub use branches::Branch;
 pub use clock::{Clock, CountingIds, Ids, RandomIds, SystemClock, TickingClock};
-pub use context::RunContext;
+pub use context::{RunContext, Whereabouts};
 pub use data::{Data, Look};
 pub use effect::{Effect, EffectKind};
 pub use ending::{CancelReason, Ending};

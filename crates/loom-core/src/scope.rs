@@ -1,7 +1,7 @@
 //! `Scope`: whose data a store may touch.
 
 use crate::attributes::{Attributes, key};
-use crate::context::RunContext;
+use crate::context::{RunContext, Whereabouts};
 use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::ids::{SessionId, UserId};
@@ -77,7 +77,7 @@ impl Scope {
 #[derive(Debug)]
 pub struct AdminScope(());
 
-impl RunContext {
+impl Whereabouts {
     /// The partition this effect works in: hand it to stores.
     pub fn scope(&self) -> Scope {
         Scope::new(self.user().cloned(), self.session_id().clone())

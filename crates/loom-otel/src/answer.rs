@@ -1,6 +1,6 @@
 //! `Answer`: what was said to a question, without its words.
 
-use loom_core::{Question, RunContext};
+use loom_core::{Question, Whereabouts};
 
 /// What was said to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) fn of(cx: &RunContext, question: &Question, refused: Option<&str>) -> Self {
+    pub(crate) fn of(cx: &Whereabouts, question: &Question, refused: Option<&str>) -> Self {
         match (refused, is_approval(cx, question)) {
             (Some(_), _) => Self::Refused,
             (None, true) => Self::Allowed,
@@ -35,6 +35,6 @@ impl Answer {
 ///
 /// Only the path tells, which ends in `#2` for the second gate of a name: without this, any answer
 /// but "no" to a step's own question would be shown as allowed.
-pub(crate) fn is_approval(cx: &RunContext, question: &Question) -> bool {
+pub(crate) fn is_approval(cx: &Whereabouts, question: &Question) -> bool {
     question.path.starts_with(&format!("{}#ask:", cx.path()))
 }

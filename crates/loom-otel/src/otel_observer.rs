@@ -1,6 +1,6 @@
 //! `OtelObserver`: every effect becomes a span of a tracer provider.
 
-use loom_core::{Closed, Event, EventKind, Observer, RunContext, Settlement, SpanId, TraceParent};
+use loom_core::{Closed, Event, EventKind, Observer, Settlement, SpanId, TraceParent, Whereabouts};
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
 use opentelemetry::trace::{
     Link, Span, SpanBuilder, SpanContext, Status, TraceContextExt, TraceFlags, TraceState, Tracer,
@@ -34,7 +34,7 @@ use crate::{entered, semconv, span_events};
 ///   everybody are never exported.
 ///
 /// ```
-/// use loom_core::{Loom, Result};
+/// use loom_core::{Loom, Result, RunContext};
 /// use loom_otel::{OtelObserver, provider_builder};
 /// use opentelemetry_sdk::trace::InMemorySpanExporter;
 ///
@@ -110,7 +110,7 @@ impl OtelObserver {
 
     /// The context the effect's span is to be a child of; never the span that is current by
     /// chance: where a run belongs is said by its session alone.
-    fn parent(&self, cx: &RunContext) -> Context {
+    fn parent(&self, cx: &Whereabouts) -> Context {
         match (cx.parent(), cx.caller().filter(|it| is_in_trace(cx, it))) {
             // A parent that closed on another thread just now is known by its id alone.
             (Some(parent), _) => self
@@ -192,7 +192,7 @@ impl Observer for OtelObserver {
 
 /// What a root goes on with that isn't its parent: the root of the attempt before, and the caller
 /// that resumed it from a trace of its own.
-fn links(cx: &RunContext) -> Vec<Link> {
+fn links(cx: &Whereabouts) -> Vec<Link> {
     if cx.parent().is_some() {
         return Vec::new();
     }
@@ -206,7 +206,7 @@ fn links(cx: &RunContext) -> Vec<Link> {
 }
 
 /// A resumed run stays in the trace it began in, whoever resumes it.
-fn is_in_trace(cx: &RunContext, caller: &TraceParent) -> bool {
+fn is_in_trace(cx: &Whereabouts, caller: &TraceParent) -> bool {
     caller.trace_id == cx.trace_id()
 }
 
@@ -238,7 +238,7 @@ mod tests {
     use std::sync::Arc;
 
     use futures::FutureExt;
-    use loom_core::{Loom, Result};
+    use loom_core::{Loom, Result, RunContext};
 
     use super::*;
     use crate::provider_builder;

@@ -1,7 +1,7 @@
 //! `SpanAttributes`: what a span, or an event of one, says in the exporter's words, each name once.
 
 use loom_core::{
-    AttrValue, Attributes, CancelReason, Closed, EffectKind, Ending, RunContext, Settlement,
+    AttrValue, Attributes, CancelReason, Closed, EffectKind, Ending, Settlement, Whereabouts,
 };
 use opentelemetry::trace::SpanContext;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
@@ -20,7 +20,7 @@ pub(crate) struct SpanAttributes {
 
 impl SpanAttributes {
     /// What is known when the effect opens.
-    pub(crate) fn opened(cx: &RunContext) -> Self {
+    pub(crate) fn opened(cx: &Whereabouts) -> Self {
         let (kind, effect) = (cx.effect().kind(), cx.effect());
         let convention = semconv::convention(kind);
         let mut it = Self::default();
@@ -46,7 +46,7 @@ impl SpanAttributes {
     }
 
     /// The ids by which records know the span, where the provider gave it others.
-    pub(crate) fn set_ids_beside(&mut self, cx: &RunContext, given: &SpanContext) {
+    pub(crate) fn set_ids_beside(&mut self, cx: &Whereabouts, given: &SpanContext) {
         if given.trace_id() != cx.trace_id().as_u128().into() {
             self.set(semconv::TRACE_ID, cx.trace_id().to_string());
         }

@@ -33,7 +33,7 @@ pub use loom_core::{
     Running, Scope, Session, SessionId, Settlement, Shutdown, Slot, SpanId, SpanTree, Step,
     StopFlag, StreamItem, SystemClock, TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput,
     TraceId, TraceParent, Usage, UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn,
-    ViaRunnable, Wrapped, blocking, blocking_until, key, step, step_fn,
+    ViaRunnable, Whereabouts, Wrapped, blocking, blocking_until, key, step, step_fn,
 };
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;

@@ -119,6 +119,13 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "observer_acts",
+        &[
+            "error: no method named `note` found for reference `&Whereabouts` in the current scope",
+            "error: no method named `handle` found for reference `&Whereabouts` in the current scope",
+        ],
+    ),
+    (
         "no_gate",
         &[
             "error: `Decide` isn't a gate",

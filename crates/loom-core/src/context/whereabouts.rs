@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::context::RunContext;
+use crate::context::Whereabouts;
 use crate::effect::{Effect, EffectKind};
 use crate::ids::{RunId, SessionId, UserId};
 use crate::limits::Limits;
@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::path::push_segment;
 use crate::trace::{SpanId, TraceId, TraceParent};
 
-impl RunContext {
+impl Whereabouts {
     /// Whose partition this works in; `None` for an anonymous run.
     pub fn user(&self) -> Option<&UserId> {
         self.0.acting_as.as_ref().or(self.0.tree.user.as_ref())
@@ -49,7 +49,7 @@ impl RunContext {
             .get_or_init(|| RunId::nested(self.root_run_id(), &run.path()))
     }
 
-    /// The run that encloses [`RunContext::run_id`]; `None` in the root run.
+    /// The run that encloses [`Whereabouts::run_id`]; `None` in the root run.
     pub fn parent_run_id(&self) -> Option<&RunId> {
         let run = self.enclosing_run();
         match &run.0.parent {
@@ -125,8 +125,13 @@ impl RunContext {
     }
 
     /// The enclosing effect; `None` at the root.
-    pub fn parent(&self) -> Option<&RunContext> {
-        self.0.parent.as_ref().filter(|parent| !parent.is_bare())
+    pub fn parent(&self) -> Option<&Whereabouts> {
+        let parent = self.0.parent.as_deref();
+        parent.filter(|parent| !parent.is_bare())
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.parent.is_none()
     }
 
     /// How many effects enclose this one; 0 at the root.
@@ -161,7 +166,7 @@ impl RunContext {
         push_segment(path, &self.0.effect, self.0.nth);
     }
 
-    fn enclosing_run(&self) -> &RunContext {
+    fn enclosing_run(&self) -> &Whereabouts {
         let mut here = self;
         while !here.0.effect.kind().is_run() {
             match &here.0.parent {

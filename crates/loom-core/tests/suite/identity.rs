@@ -2,7 +2,9 @@
 
 use futures::executor::block_on;
 use futures::future::BoxFuture;
-use loom_core::{Effect, EffectKind, ErrorKind, Loom, RecordedSpan, Result, RunContext};
+use loom_core::{
+    Effect, EffectKind, ErrorKind, Loom, RecordedSpan, Result, RunContext, Whereabouts,
+};
 use sha2::{Digest, Sha256};
 
 use crate::recorded::{recorded, recorded_by, story};
@@ -176,7 +178,7 @@ fn the_context_knows_its_place() {
         cx.perform(run, |cx| async move {
             let place = |cx: RunContext, _: String| async move {
                 let agent = cx.agent_name().map(ToString::to_string);
-                let parent = cx.parent().map(RunContext::path);
+                let parent = cx.parent().map(Whereabouts::path);
                 Ok::<_, loom_core::Error>(format!(
                     "{} {:?} {:?} {}",
                     cx.path(),

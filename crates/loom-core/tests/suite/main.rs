@@ -29,6 +29,7 @@ mod unwritable;
 mod gates;
 mod permissions;
 mod approvals;
+mod acting_gates;
 mod asking;
 mod observers;
 mod settling;

@@ -1,0 +1,82 @@
+//! `Frame`: what a context holds of one effect.
+
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::attributes::Attributes;
+use crate::budget::Reservation;
+use crate::context::RunContext;
+use crate::effect::Effect;
+use crate::ids::{RunId, UserId};
+use crate::life::Life;
+use crate::name::Name;
+use crate::path::Siblings;
+use crate::trace::SpanId;
+use crate::tree::Tree;
+
+/// One opened effect; `parent` is absent only in the bare context a root is opened under.
+pub(super) struct Frame {
+    pub(super) tree: Arc<Tree>,
+    pub(super) parent: Option<RunContext>,
+    /// Its place among the tree's effects, in the order in which they were made.
+    pub(super) number: u64,
+    pub(super) span_id: SpanId,
+    pub(super) effect: Effect,
+    pub(super) nth: u32,
+    /// How many agent and workflow runs enclose this effect, itself included.
+    pub(super) depth: u32,
+    pub(super) run_id: OnceLock<RunId>,
+    /// Made when it is first needed: most effects open nothing below them and record nothing.
+    pub(super) state: Mutex<Option<Box<State>>>,
+    /// Whom this effect and all below it are for, where that isn't the run's own user.
+    pub(super) acting_as: Option<UserId>,
+    /// Whether the output was recorded by an earlier attempt and is used again.
+    pub(super) replayed: AtomicBool,
+    /// Why what is dropped below this effect at this moment is being dropped, as a code.
+    pub(super) dropping: AtomicU8,
+    /// Whether it is just being decided whether this effect may happen.
+    pub(super) deciding: AtomicBool,
+    pub(super) life: Life,
+}
+
+/// What comes up while an effect is open.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) siblings: Siblings,
+    pub(super) recorded: Attributes,
+    /// The steps that are open below this effect, where a journal must tell them apart.
+    pub(super) open_steps: Vec<(Name, Option<Name>)>,
+    /// What a model call holds of the budget.
+    pub(super) reservation: Option<Reservation>,
+}
+
+impl Frame {
+    pub(super) fn new(
+        tree: Arc<Tree>,
+        parent: Option<RunContext>,
+        effect: Effect,
+        nth: u32,
+        depth: u32,
+    ) -> Self {
+        let number = tree.next_number();
+        Self {
+            number,
+            span_id: tree.span_id(number),
+            acting_as: effect
+                .acting_as()
+                .or(parent.as_ref().and_then(|it| it.frame().acting_as.as_ref()))
+                .cloned(),
+            tree,
+            parent,
+            effect,
+            nth,
+            depth,
+            run_id: OnceLock::new(),
+            state: Mutex::new(None),
+            replayed: AtomicBool::new(false),
+            dropping: AtomicU8::new(0),
+            deciding: AtomicBool::new(false),
+            life: Life::default(),
+        }
+    }
+}
