@@ -11,7 +11,10 @@
 mod plan;
 mod oracle;
 mod checks;
+mod waits;
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -20,12 +23,15 @@ use std::time::Duration;
 use loomflow::audit::{Audit, AuditKey};
 use loomflow::{
     CancelReason, Ending, Handle, Happened, Limits, Loom, OwnedEvent, Recorder, Result, Session,
+    Step,
 };
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::checks::check_record;
 use crate::oracle::Oracle;
 use crate::plan::{Guard, Plan, plans};
+use crate::waits::{Waits, waited_for};
 
 struct Watched {
     recorder: Recorder,
@@ -129,51 +135,6 @@ proptest! {
     }
 
     #[test]
-    fn f060_a_run_dropped_at_any_await_point_closes_all_it_opened(plan in plans()) {
-        let step = plan.build();
-        for polls in 0..1000 {
-            let it = watched();
-            let mut before = 0;
-            // Dropped inside `block_on`, as timers need their runtime; the record is cut there.
-            let stopped = block_on(async {
-                let run = async { it.session.run(&step, "go").await.map(|_| ()) };
-                stopped_after(polls, run, || before = it.recorder.events().len()).await
-            });
-            let events = it.recorder.events();
-            check_record(&events, &it.audit);
-            match stopped {
-                Some(()) => check_stopped(&plan, &events, before, CancelReason::Dropped),
-                None => break,
-            }
-        }
-    }
-
-    #[test]
-    fn a_run_cancelled_at_any_await_point_closes_all_it_opened(plan in plans()) {
-        let step = plan.build();
-        for polls in 0..1000 {
-            let it = watched();
-            let stopped = block_on(async {
-                let run = it.session.start(&step, "go");
-                let handle: Handle = run.handle();
-                let mut run = pin!(run);
-                let stopped = stopped_after(polls, async { (&mut run).await.map(|_| ()) }, || handle.cancel()).await;
-                let before = it.recorder.events().len();
-                if stopped.is_some() {
-                    let _ = run.await;
-                }
-                stopped.map(|()| before)
-            });
-            let events = it.recorder.events();
-            check_record(&events, &it.audit);
-            match stopped {
-                Some(before) => check_stopped(&plan, &events, before, CancelReason::Requested),
-                None => break,
-            }
-        }
-    }
-
-    #[test]
     fn a_run_past_its_deadline_closes_all_it_opened(plan in plans(), seconds in 1..4_000_000u64) {
         let it = watched();
         let result = block_on(async {
@@ -188,4 +149,83 @@ proptest! {
         }
         prop_assert_eq!(endings(&events).iter().any(|(_, it)| *it == late), result.is_err_and(|e| e.ending() == late));
     }
+}
+
+/// Stops a run of each plan after every number of polls, in one of the ways there are, and checks
+/// that stops came often enough, and while each kind of thing was waited for.
+fn stopped_everywhere(stop: fn(&Step<String, String>, u32) -> Stop, why: CancelReason) {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let (cases, stops, waiting) = (Cell::new(0), Cell::new(0), RefCell::new(BTreeSet::new()));
+    let result = TestRunner::new(config).run(&plans(), |plan| {
+        let step = plan.build();
+        for polls in 0.. {
+            assert!(polls < POLLS_MAX, "it never ends");
+            let Stop { it, before } = stop(&step, polls);
+            let events = it.recorder.events();
+            check_record(&events, &it.audit);
+            let Some(before) = before else {
+                cases.set(cases.get() + 1);
+                break;
+            };
+            check_stopped(&plan, &events, before, why);
+            stops.set(stops.get() + 1);
+            waiting.borrow_mut().extend(waited_for(&events[..before]));
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+    let all = [Waits::Gate, Waits::Leaf, Waits::Model, Waits::Tool];
+    assert_eq!(waiting.into_inner(), BTreeSet::from(all));
+    let (cases, stops) = (cases.get(), stops.get());
+    assert!(stops >= 6 * cases, "{stops} stops in {cases} cases");
+}
+
+/// More than any plan needs.
+const POLLS_MAX: u32 = 10_000;
+
+/// What was recorded of a run that was stopped, and how much of it before the stop; `None` if it
+/// was done before.
+struct Stop {
+    it: Watched,
+    before: Option<usize>,
+}
+
+#[test]
+fn f060_a_run_dropped_at_any_await_point_closes_all_it_opened() {
+    let drops = |step: &Step<String, String>, polls| {
+        let it = watched();
+        let mut before = 0;
+        // Dropped inside `block_on`, as timers need their runtime; the record is cut there.
+        let stopped = block_on(async {
+            let run = async { it.session.run(step, "go").await.map(|_| ()) };
+            stopped_after(polls, run, || before = it.recorder.events().len()).await
+        });
+        Stop {
+            before: stopped.map(|()| before),
+            it,
+        }
+    };
+    stopped_everywhere(drops, CancelReason::Dropped);
+}
+
+#[test]
+fn a_run_cancelled_at_any_await_point_closes_all_it_opened() {
+    let cancels = |step: &Step<String, String>, polls| {
+        let it = watched();
+        let before = block_on(async {
+            let run = it.session.start(step, "go");
+            let handle: Handle = run.handle();
+            let mut run = pin!(run);
+            let driven = async { (&mut run).await.map(|_| ()) };
+            stopped_after(polls, driven, || handle.cancel()).await?;
+            let before = it.recorder.events().len();
+            let _ = run.await;
+            Some(before)
+        });
+        Stop { it, before }
+    };
+    stopped_everywhere(cancels, CancelReason::Requested);
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use loomflow::{
-    Agent, Effect, Error, ErrorKind, FnModel, Gate, Info, Kind, Reply, Request, Result, RunContext,
+    Agent, Effect, Error, ErrorKind, Gate, Info, Kind, Model, Reply, Request, Result, RunContext,
     Runnable, Step, Tool, Verdict, Workflow, step,
 };
 use proptest::prelude::*;
@@ -51,8 +51,17 @@ pub(crate) enum Answer {
 /// Longer than any limit, within what Tokio's timers can hold.
 const SLEEP: Duration = Duration::from_secs(60_000_000);
 
-/// Any composition of up to three levels.
+/// Any composition of up to three levels, most of them composed of composed parts.
 pub(crate) fn plans() -> impl Strategy<Value = Plan> {
+    let parts = |part: BoxedStrategy<Plan>| prop_oneof![1 => leaves(), 3 => composed(part)].boxed();
+    let plan = prop_oneof![1 => leaves(), 9 => composed(parts(composed(leaves())))];
+    plan.prop_map(|mut plan| {
+        number(&mut plan, &mut 0);
+        plan
+    })
+}
+
+fn leaves() -> BoxedStrategy<Plan> {
     let leaf = prop_oneof![
         4 => Just(Leaf::Gives),
         3 => (1..4u8).prop_map(Leaf::Waits),
@@ -63,24 +72,21 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
         1 => Just(Leaf::Forbidden),
         1 => Just(Leaf::Sleeps),
     ];
+    leaf.prop_map(|leaf| Plan::Leaf(0, leaf)).boxed()
+}
+
+fn composed(part: BoxedStrategy<Plan>) -> BoxedStrategy<Plan> {
     let answer =
         prop_oneof![4 => Just(Answer::Text), 1 => Just(Answer::Fails), 1 => Just(Answer::Panics)];
-    let plan = leaf
-        .prop_map(|leaf| Plan::Leaf(0, leaf))
-        .prop_recursive(3, 24, 3, move |part| {
-            let parts = || prop::collection::vec(part.clone(), 1..4);
-            prop_oneof![
-                parts().prop_map(|parts| Plan::Chain(0, parts)),
-                (parts(), 0..4usize).prop_map(|(parts, picked)| Plan::Route(0, parts, picked)),
-                (prop::collection::vec(parts(), 0..3), answer.clone())
-                    .prop_map(|(turns, answer)| Plan::Agent(0, turns, answer)),
-                part.clone().prop_map(|part| Plan::Timed(0, Box::new(part))),
-            ]
-        });
-    plan.prop_map(|mut plan| {
-        number(&mut plan, &mut 0);
-        plan
-    })
+    let parts = || prop::collection::vec(part.clone(), 1..3);
+    prop_oneof![
+        3 => parts().prop_map(|parts| Plan::Chain(0, parts)),
+        3 => (parts(), 0..3usize).prop_map(|(parts, picked)| Plan::Route(0, parts, picked)),
+        4 => (prop::collection::vec(parts(), 0..3), answer)
+            .prop_map(|(turns, answer)| Plan::Agent(0, turns, answer)),
+        1 => part.prop_map(|part| Plan::Timed(0, Box::new(part))),
+    ]
+    .boxed()
 }
 
 /// Gives every part a number of its own, so that names are unique.
@@ -173,7 +179,7 @@ impl Plan {
             .iter()
             .map(|parts| parts.iter().map(Plan::name).collect())
             .collect();
-        let model = FnModel::new("model", move |request: &Request<'_>| {
+        let replies = move |request: &Request<'_>| {
             let turn = request.messages.len() / 2;
             match script.get(turn) {
                 Some(calls) => Ok(calls.iter().fold(Reply::text(""), |reply, name| {
@@ -185,11 +191,11 @@ impl Plan {
                     Answer::Panics => panic!("the model panics"),
                 },
             }
-        });
+        };
         let tools = turns.iter().flatten().map(tool);
         let agent = Agent::builder("Go.")
             .named(self.name())
-            .model(model)
+            .model(SlowModel(replies))
             .tools(tools)
             .build()
             .unwrap();
@@ -202,6 +208,23 @@ pub(crate) fn label_of(parts: &[Plan], picked: usize) -> String {
     parts
         .get(picked)
         .map_or_else(|| "nowhere".to_owned(), Plan::name)
+}
+
+/// A model that isn't there at once, so that a run can be stopped while it thinks.
+struct SlowModel<F>(F);
+
+impl<F> Model for SlowModel<F>
+where
+    F: Fn(&Request<'_>) -> Result<Reply> + Send + Sync + 'static,
+{
+    fn name(&self) -> &str {
+        "model"
+    }
+
+    async fn stream(&self, _cx: &RunContext, request: &Request<'_>) -> Result<Reply> {
+        SUSPENDS.await;
+        (self.0)(request)
+    }
 }
 
 /// An agent that takes text, so that all parts have one type.
@@ -249,7 +272,11 @@ impl Runnable<String> for LeafStep {
 }
 
 /// Pending for this many polls.
+#[derive(Clone, Copy)]
 struct Waiting(u8);
+
+/// Pending twice, since what has a time limit is polled a second time when it first is pending.
+const SUSPENDS: Waiting = Waiting(2);
 
 impl Future for Waiting {
     type Output = ();
@@ -273,7 +300,7 @@ impl Gate for Guard {
     }
 
     async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
-        Waiting(1).await;
+        SUSPENDS.await;
         if effect.name().contains("forbidden") {
             Verdict::deny("it is forbidden")
         } else {
