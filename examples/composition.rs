@@ -2,7 +2,7 @@
 //! log. Offline: the agent's model is a function that reads the request.
 //!
 //! ```text
-//! cargo run --example composition [-- [--user NAME] [--json] [TEXT | -]]
+//! cargo run --example composition [-- [--user NAME] [--json] [--] [TEXT | -]]
 //! ```
 //!
 //! `-` reads the request from standard input. Exit status 0; 1 for a run that failed or a log that

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use loomflow::UserId;
 
-const USAGE: &str = "usage: composition [--user NAME] [--json] [TEXT | -]";
+const USAGE: &str = "usage: composition [--user NAME] [--json] [--] [TEXT | -]";
 
 pub(crate) struct Arguments {
     pub(crate) user: UserId,
@@ -31,10 +31,16 @@ impl Arguments {
                     user = name
                         .into_string()
                         .map_err(|it| format!("the user {} isn't UTF-8", it.display()))?;
+                    // An option where the name was forgotten.
+                    if user.starts_with('-') {
+                        return Err(format!("--user needs a name, not {user:?}; {USAGE}"));
+                    }
                 }
                 "--json" if !only_text => json = true,
-                unknown if unknown.starts_with("--") && !only_text => {
-                    return Err(format!("there is no option {unknown:?}; {USAGE}"));
+                unknown if unknown.starts_with('-') && unknown != "-" && !only_text => {
+                    return Err(format!(
+                        "there is no option {unknown:?}, only --user and --json; after -- all is text; {USAGE}"
+                    ));
                 }
                 _ if text.is_some() => {
                     return Err(format!("more than one text: put it in quotes; {USAGE}"));

@@ -1,12 +1,12 @@
 //! Shows what was recorded: for people, or as one JSON object on one line.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use loomflow::audit::{Audit, Row, Verdict};
-use loomflow::{Error, Outcome, Recorder, Report, Result};
+use loomflow::audit::{self, Audit, Row, Verdict};
+use loomflow::{Error, Outcome, RecordedSpan, Recorder, Report, Result};
 use opentelemetry::{Array, StringValue, Value as OtelValue};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use serde_json::{Map, Value, json};
@@ -34,23 +34,89 @@ impl Record {
     }
 }
 
-/// Prints the record; the status is 0 only for a run that succeeded under a log that verifies.
+/// Prints the record; the status is 0 only for a run that succeeded and was recorded whole, under
+/// a log that verifies.
 pub(crate) fn print(record: &Record, as_json: bool) -> ExitCode {
-    let verdict = record.audit.verify().verdict;
-    let text = if as_json {
-        format!("{}\n", object(record, verdict))
-    } else {
-        page(record, verdict)
-    };
-    // A reader that went away has seen enough.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    if let Some(error) = record.error() {
-        eprintln!("composition: {error}");
+    let (text, failure) = shown(record, &record.audit.verify(), as_json);
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    if let Some(failure) = &failure {
+        eprintln!("composition: {failure}");
     }
-    if record.error().is_none() && verdict == Verdict::Ok {
-        ExitCode::SUCCESS
+    match written.and_then(|()| stdout.flush()) {
+        // A reader that went away has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("composition: can't write the record: {error}");
+            ExitCode::FAILURE
+        }
+        _ if failure.is_some() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// The text to print, and what went wrong, if anything did.
+pub(crate) fn shown(
+    record: &Record,
+    log: &audit::Report,
+    as_json: bool,
+) -> (String, Option<Failure>) {
+    let exported = record.exporter.get_finished_spans().unwrap_or_default();
+    let failure = Failure::of(record, log, &exported);
+    let text = if as_json {
+        let object = object(record, log.verdict, &exported, failure.as_ref());
+        format!("{object}\n")
     } else {
-        ExitCode::FAILURE
+        page(record, log.verdict)
+    };
+    (text, failure)
+}
+
+/// What went wrong: with the run, else with its log, else with its spans.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Failure {
+    kind: String,
+    message: String,
+    path: Option<String>,
+}
+
+impl Failure {
+    fn of(record: &Record, log: &audit::Report, exported: &[SpanData]) -> Option<Self> {
+        if let Some(error) = record.error() {
+            return Some(Self {
+                kind: error.kind().as_str().to_owned(),
+                message: error.message().to_owned(),
+                path: error.path().map(str::to_owned),
+            });
+        }
+        if log.verdict != Verdict::Ok {
+            let what = log
+                .findings
+                .first()
+                .map_or_else(String::new, |it| format!("; {it}"));
+            return Some(Self {
+                kind: log.verdict.as_str().to_owned(),
+                message: format!("the audit log doesn't verify: it is {}{what}", log.verdict),
+                path: None,
+            });
+        }
+        let spans = record.recorder.spans();
+        let lost = spans
+            .iter()
+            .find(|it| exported_as(it, exported).is_none())?;
+        Some(Self {
+            kind: "internal".to_owned(),
+            message: "its span wasn't exported".to_owned(),
+            path: Some(lost.path.clone()),
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{path}: ")?;
+        }
+        f.write_str(&self.message)
     }
 }
 
@@ -88,7 +154,12 @@ fn line(row: &Row) -> String {
     )
 }
 
-fn object(record: &Record, verdict: Verdict) -> Value {
+fn object(
+    record: &Record,
+    verdict: Verdict,
+    exported: &[SpanData],
+    failure: Option<&Failure>,
+) -> Value {
     let report = record.report();
     let anchor = report
         .and_then(|it| it.anchors.first())
@@ -110,46 +181,53 @@ fn object(record: &Record, verdict: Verdict) -> Value {
         "usage": usage,
         "anchor": anchor,
         "verdict": format!("{verdict:?}"),
-        "spans": spans(record),
+        "spans": spans(record, exported),
         "rows": record.audit.rows().iter().map(row).collect::<Vec<_>>(),
     });
-    if let Some(error) = record.error() {
+    if let Some(failure) = failure {
         object["error"] = json!({
-            "kind": error.kind().as_str(),
-            "message": error.message(),
-            "path": error.path(),
+            "kind": failure.kind,
+            "message": failure.message,
+            "path": failure.path,
         });
     }
     object
 }
 
-/// The spans as OpenTelemetry exported them, in the order they were opened.
-fn spans(record: &Record) -> Vec<Value> {
-    let exported = record.exporter.get_finished_spans().unwrap_or_default();
-    let by_id: HashMap<String, &SpanData> = exported
-        .iter()
-        .map(|span| (span.span_context.span_id().to_string(), span))
-        .collect();
+/// The spans as OpenTelemetry exported them, in the order they were opened; of one that it didn't
+/// export, only what was recorded.
+fn spans(record: &Record, exported: &[SpanData]) -> Vec<Value> {
     let opened = record.recorder.spans();
-    let exported = opened
+    opened
         .iter()
-        .filter_map(|span| Some((span, *by_id.get(&span.span.to_string())?)));
-    exported
-        .map(|(span, exported)| {
-            let parent = exported.parent_span_id.to_string();
+        .map(|span| {
+            let found = exported_as(span, exported);
+            let parent = match found {
+                Some(found) => Some(found.parent_span_id.to_string()),
+                None => span.parent_span.map(|it| it.to_string()),
+            };
             json!({
-                "name": exported.name,
+                "name": span.effect.span_name(),
                 "label": span.name,
-                "span_id": exported.span_context.span_id().to_string(),
-                "parent_id": (parent != "0000000000000000").then_some(parent),
-                "trace_id": exported.span_context.trace_id().to_string(),
+                "span_id": span.span.to_string(),
+                "parent_id": parent.filter(|it| it != "0000000000000000"),
+                "trace_id": span.trace.to_string(),
                 "status": span.ending.map(loomflow::Ending::as_str),
-                "start": time(exported.start_time),
-                "end": time(exported.end_time),
-                "attributes": attributes(exported),
+                "start": found.and_then(|it| time(it.start_time)),
+                "end": found.and_then(|it| time(it.end_time)),
+                "attributes": found.map(attributes),
             })
         })
         .collect()
+}
+
+/// The exported span with the recorded one's name and ids.
+fn exported_as<'a>(span: &RecordedSpan, exported: &'a [SpanData]) -> Option<&'a SpanData> {
+    exported.iter().find(|it| {
+        it.span_context.span_id().to_string() == span.span.to_string()
+            && it.span_context.trace_id().to_string() == span.trace.to_string()
+            && it.name == span.effect.span_name()
+    })
 }
 
 fn attributes(span: &SpanData) -> Value {

@@ -6,6 +6,8 @@
     reason = "a test that can't go on fails"
 )]
 
+mod shape;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -14,9 +16,7 @@ use serde_json::Value;
 
 /// Runs the example with these arguments and this standard input.
 fn composition(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--example", "composition", "--"])
-        .args(arguments)
+    let mut child = command(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -29,6 +29,14 @@ fn composition(arguments: &[&str], input: &str) -> Output {
         .write_all(input.as_bytes())
         .unwrap();
     child.wait_with_output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["run", "--quiet", "--example", "composition", "--"])
+        .args(arguments);
+    command
 }
 
 fn object(output: &Output) -> Value {
@@ -200,12 +208,57 @@ fn bad_input_exits_with_2_and_says_what_is_wrong() {
         told(&["--user", "", "hi"], ""),
         r#"composition: the user id "" is empty"#
     );
+    for option in ["--loud", "-h", "-j"] {
+        assert_eq!(
+            told(&[option, "hi"], ""),
+            format!("composition: there is no option {option:?}, only --user and --json")
+        );
+    }
     assert_eq!(
-        told(&["--loud", "hi"], ""),
-        r#"composition: there is no option "--loud""#
+        told(&["--user", "--json", "hi"], ""),
+        r#"composition: --user needs a name, not "--json""#
     );
+    assert_eq!(told(&["--user"], ""), "composition: --user needs a name");
     assert_eq!(
         told(&["two", "texts"], ""),
         "composition: more than one text: put it in quotes"
     );
+}
+
+#[test]
+fn after_two_dashes_all_is_text() {
+    let run = object(&composition(&["--json", "--", "-h INV-2026-0007"], ""));
+    assert_eq!(
+        run["output"],
+        "What can I do about invoice INV-2026-0007? I can refund it."
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_record_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = command(&["--json"]).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("composition: can't write the record: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    let mut child = command(&["--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
