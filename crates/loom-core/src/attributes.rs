@@ -165,7 +165,8 @@ pub mod key {
     pub const CALL_ID: &str = "call_id";
     /// What a tool says of itself.
     pub const DESCRIPTION: &str = "description";
-    /// Which visit of a graph's node, counted from 1.
+    /// Which visit of a graph's node, counted from 1; without it, which opening of the step's name
+    /// below its parent.
     pub const VISIT: &str = "visit";
     /// The name of a limit.
     pub const LIMIT: &str = "limit";

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use loom_core::SpanId;
 use opentelemetry::Context;
 
+use crate::semconv;
 use crate::span_attributes::SpanAttributes;
 
 /// A span between its opening and its end.
@@ -14,6 +15,7 @@ pub(crate) struct OpenSpan {
     /// Holds the provider's span, so that whatever is nested finds its parent in it.
     pub(crate) context: Context,
     pub(crate) attributes: SpanAttributes,
+    pub(crate) opened_at: SystemTime,
     /// When the effect closed, if its span has to wait for the run to settle.
     pub(crate) closed_at: Option<SystemTime>,
 }
@@ -39,6 +41,15 @@ impl OpenSpans {
     /// The context in which this span is active.
     pub(crate) fn context(&self, id: SpanId) -> Option<Context> {
         self.shard(id).get(&id).map(|it| it.context.clone())
+    }
+
+    /// Notes when the first piece of a streamed reply came; the first time stands.
+    pub(crate) fn chunk(&self, id: SpanId, at: SystemTime) {
+        if let Some(open) = self.shard(id).get_mut(&id) {
+            let waited = at.duration_since(open.opened_at).unwrap_or_default();
+            let name = semconv::RESPONSE_TIME_TO_FIRST_CHUNK;
+            open.attributes.set(name, waited.as_secs_f64());
+        }
     }
 
     pub(crate) fn remove(&self, id: SpanId) -> Option<OpenSpan> {

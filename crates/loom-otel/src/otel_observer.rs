@@ -1,6 +1,8 @@
 //! `OtelObserver`: every effect becomes a span of a tracer provider.
 
-use loom_core::{Closed, Event, EventKind, Observer, Settlement, SpanId, TraceParent, Whereabouts};
+use loom_core::{
+    Closed, EffectKind, Event, EventKind, Observer, Settlement, SpanId, TraceParent, Whereabouts,
+};
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
 use opentelemetry::trace::{
     Link, Span, SpanBuilder, SpanContext, Status, TraceContextExt, TraceFlags, TraceState, Tracer,
@@ -102,6 +104,7 @@ impl OtelObserver {
             OpenSpan {
                 context: Context::current_with_span(span),
                 attributes,
+                opened_at: event.at,
                 closed_at: None,
             },
         );
@@ -173,6 +176,9 @@ impl Observer for OtelObserver {
             EventKind::Opened { .. } => self.opened(event),
             EventKind::Closed(closed) => self.closed(event, closed),
             EventKind::Settled { settlements } => self.settled(event, settlements),
+            EventKind::Delta { .. } if event.effect().kind() == EffectKind::Model => {
+                self.open.chunk(event.span_id(), event.at);
+            }
             _ => self.happened(event),
         }
     }

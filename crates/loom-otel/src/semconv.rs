@@ -48,16 +48,20 @@ pub(crate) const AUDIT_HEAD: &str = "loom.audit.head";
 // Of one kind of effect.
 const WORKFLOW_NAME: &str = "gen_ai.workflow.name";
 const STEP: &str = "loom.step";
-const VISIT: &str = "loom.visit";
+/// Which opening of the step's name below its parent, from 1.
+pub(crate) const VISIT: &str = "loom.visit";
 const PERMISSIONS: &str = "loom.permissions";
 const TURN: &str = "loom.turn";
 const TURNS: &str = "loom.turns";
 const TURNS_MAX: &str = "loom.turns_max";
 const PROVIDER_NAME: &str = "gen_ai.provider.name";
 const REQUEST_MODEL: &str = "gen_ai.request.model";
+const REQUEST_STREAM: &str = "gen_ai.request.stream";
 const RESPONSE_ID: &str = "gen_ai.response.id";
 const RESPONSE_MODEL: &str = "gen_ai.response.model";
 const RESPONSE_FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+/// In seconds, from the opening of the span to the first piece of text.
+pub(crate) const RESPONSE_TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 const USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 const USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 const AGENT_DESCRIPTION: &str = "gen_ai.agent.description";
@@ -143,11 +147,9 @@ pub(crate) fn convention(effect: EffectKind) -> Convention {
     };
     let fixed = match effect {
         EffectKind::Tool => Some(KeyValue::new(TOOL_TYPE, "function")),
-        EffectKind::Workflow
-        | EffectKind::Step
-        | EffectKind::Agent
-        | EffectKind::Turn
-        | EffectKind::Model => None,
+        // A model is always streamed from.
+        EffectKind::Model => Some(KeyValue::new(REQUEST_STREAM, true)),
+        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => None,
     };
     Convention {
         span_kind,

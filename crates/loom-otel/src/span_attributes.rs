@@ -41,6 +41,9 @@ impl SpanAttributes {
         if let Some(label) = convention.label {
             it.set(label, effect.name().to_string());
         }
+        if kind == EffectKind::Step {
+            it.set(semconv::VISIT, i64::from(cx.nth()));
+        }
         it.fresh.extend(convention.fixed);
         it
     }

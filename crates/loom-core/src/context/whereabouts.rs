@@ -134,6 +134,11 @@ impl Whereabouts {
         self.0.parent.is_none()
     }
 
+    /// Which opening of this effect's name below its parent this is, counted from 1.
+    pub fn nth(&self) -> u32 {
+        self.0.nth
+    }
+
     /// How many effects enclose this one; 0 at the root.
     pub fn level(&self) -> usize {
         std::iter::successors(self.parent(), |cx| cx.parent()).count()

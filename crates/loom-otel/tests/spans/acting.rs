@@ -46,6 +46,7 @@ fn acting_as_another_is_an_event_of_a_span_that_says_for_whom_and_by_whom() {
     - loom.span: "loom.workflow.step"
     - gen_ai.conversation.id: "conv"
     - loom.step: "look"
+    - loom.visit: 1
     - loom.ending: "completed"
     * acting_as 5
     loom.workflow.step Internal 6..7
@@ -58,6 +59,7 @@ fn acting_as_another_is_an_event_of_a_span_that_says_for_whom_and_by_whom() {
       - loom.span: "loom.workflow.step"
       - gen_ai.conversation.id: "conv"
       - loom.step: "note"
+      - loom.visit: 1
       - loom.ending: "completed"
 "#
     );

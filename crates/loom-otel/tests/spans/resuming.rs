@@ -54,6 +54,7 @@ async fn a_retried_step_is_one_span_with_an_event_for_each_further_attempt() {
     - loom.span: "loom.workflow.step"
     - gen_ai.conversation.id: "conv"
     - loom.step: "flaky"
+    - loom.visit: 1
     - loom.ending: "completed"
     * retry 4
       - loom.attempt: 2
@@ -93,6 +94,7 @@ fn a_step_that_falls_back_says_so_and_as_what_the_first_failed() {
     - loom.span: "loom.workflow.step"
     - gen_ai.conversation.id: "conv"
     - loom.step: "fetch"
+    - loom.visit: 1
     - loom.ending: "completed"
     * fallback 4
       - error.type: "upstream"
