@@ -12,10 +12,12 @@ use table::{DevOnly, Row, TABLE, fits};
 
 pub(crate) fn run(workspace: &Workspace, _: Options) -> Outcome {
     let metadata = workspace.metadata()?;
-    let problems = problems(&metadata);
+    let mut problems = problems(&metadata);
+    let crates = workspace.crates_of("loomflow")?;
+    problems.extend(too_heavy(crates));
     if problems.is_empty() {
         println!(
-            "{} crates, every arrow is in the table",
+            "{} crates, every arrow is in the table; {crates} are compiled for loomflow without features",
             metadata.members().count()
         );
         return Ok(());
@@ -57,6 +59,17 @@ fn problems(metadata: &Metadata) -> Vec<String> {
 /// The core stays small enough to be read, and the facade's features few enough to be tested.
 const CORE_DEPENDENCIES_MAX: usize = 10;
 const FACADE_FEATURES_MAX: usize = 8;
+
+/// What a program compiles that uses the facade without features.
+const FACADE_CRATES_MAX: usize = 60;
+
+fn too_heavy(crates: usize) -> Option<String> {
+    (crates > FACADE_CRATES_MAX).then(|| {
+        format!(
+            "loomflow without features compiles {crates} crates; at most {FACADE_CRATES_MAX} are allowed"
+        )
+    })
+}
 
 fn too_many(package: &Package) -> Option<String> {
     let direct = package
@@ -175,6 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn a_61st_crate_below_the_facade_is_refused() {
+        assert_eq!(too_heavy(60), None);
+        assert_eq!(
+            too_heavy(61).as_deref(),
+            Some("loomflow without features compiles 61 crates; at most 60 are allowed")
+        );
+    }
+
+    #[test]
     fn a_forbidden_arrow_is_refused_even_as_a_dev_dependency() {
         let metadata = workspace(&[
             ("loom-agent", &[("loom-workflow", Some("dev"))]),
@@ -249,7 +271,9 @@ mod tests {
 
     #[test]
     fn this_workspace_passes() {
-        let metadata = Workspace::here().unwrap().metadata().unwrap();
+        let workspace = Workspace::here().unwrap();
+        let metadata = workspace.metadata().unwrap();
         assert_eq!(problems(&metadata), Vec::<String>::new());
+        assert_eq!(too_heavy(workspace.crates_of("loomflow").unwrap()), None);
     }
 }

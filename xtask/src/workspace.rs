@@ -1,5 +1,6 @@
 //! Where the workspace is, which files it has, and what cargo knows about it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +62,29 @@ impl Workspace {
             )));
         }
         Ok(files)
+    }
+
+    /// How many crates are compiled for a package without features, itself included; what only its
+    /// tests need isn't.
+    pub(crate) fn crates_of(&self, package: &str) -> Outcome<usize> {
+        let text = self.output(
+            "cargo",
+            &[
+                "tree",
+                "--package",
+                package,
+                "--edges",
+                "normal,build",
+                "--prefix",
+                "none",
+                "--no-dedupe",
+                "--format",
+                "{p}",
+            ],
+        )?;
+        // A macro says so behind its name, wherever it comes from.
+        let crates = text.lines().filter_map(|line| line.split(" (").next());
+        Ok(crates.collect::<BTreeSet<_>>().len())
     }
 
     pub(crate) fn read(&self, relative: &str) -> Outcome<String> {
