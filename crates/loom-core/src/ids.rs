@@ -133,8 +133,6 @@ mod tests {
         let root = RunId::new("root").unwrap();
         let id = RunId::nested(&root, "gated_action/agent_node/agent");
         // echo -n gated_action/agent_node/agent | sha256sum
-        assert_eq!(id, RunId::nested(&root, "gated_action/agent_node/agent"));
-        assert_ne!(id, RunId::nested(&root, "gated_action/agent_node"));
-        assert!(id.as_str().starts_with("root.") && id.as_str().len() == 17);
+        assert_eq!(id.as_str(), "root.8c882420e6fc");
     }
 }

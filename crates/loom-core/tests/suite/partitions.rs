@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Happened, Loom, Result, RunContext, Scope, SessionId, Tool, ToolOutput, UserId, key,
+    Attributes, ErrorKind, Happened, Loom, Result, RunContext, Scope, SessionId, Tool, ToolOutput,
+    UserId, key,
 };
 use serde_json::json;
 
@@ -111,7 +112,7 @@ fn f053_a_user_id_that_a_model_fills_in_changes_nothing() {
 fn looking_across_all_users_is_recorded_with_its_reason() {
     async fn count(cx: RunContext, _: String) -> Result<()> {
         let step = |cx: RunContext, _: String| async move {
-            let _everybody = Scope::admin(&cx, "monthly count");
+            let _everybody = Scope::admin(&cx, "monthly count")?;
             Ok::<_, loom_core::Error>(())
         };
         cx.step("look", &step, "x").await
@@ -147,7 +148,14 @@ fn looking_across_all_users_tells_nothing_after_the_run_is_over() {
     };
     block_on(session.run(&root, "go")).unwrap();
     let cx = kept.lock().unwrap().take().unwrap();
-    let _ = Scope::admin(&cx, "too late");
+    let refused = Scope::admin(&cx, "too late").unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.message()),
+        (
+            ErrorKind::Invalid,
+            "the capability can't be recorded: the effect it is taken in is over"
+        )
+    );
     assert_eq!(
         story(&recorder),
         [

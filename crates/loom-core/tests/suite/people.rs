@@ -1,13 +1,11 @@
-//! What people get for their own tests: contexts without a run, scripted time, a recorder; and the
-//! words in which foreign errors become ours.
+//! What people get for their own tests: contexts without a run, scripted time, a recorder.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Clock, Effect, EffectKind, Error, ErrorKind, Limits, Loom, Recorder, Result,
-    ResultExt, RunContext, TokioClock,
+    Attributes, Clock, Effect, EffectKind, Error, Limits, Loom, Recorder, Result, RunContext,
+    TokioClock,
 };
 use serde_json::json;
 
@@ -167,84 +165,4 @@ fn a_span_that_is_open_shows_it() {
         .unwrap()
         .output;
     assert_eq!(lines, ["loom.workflow.run function … open"]);
-}
-
-fn parse(text: &str) -> Result<u64, std::num::ParseIntError> {
-    text.parse()
-}
-
-#[test]
-fn a_foreign_error_is_named_by_kind_and_keeps_its_source() {
-    let told = |error: Error| {
-        let source = error.source().map(ToString::to_string);
-        assert_eq!(source.as_deref(), Some("invalid digit found in string"));
-        (error.kind(), error.is_retryable(), error.to_string())
-    };
-    let digit = "invalid digit found in string";
-    assert_eq!(
-        told(parse("x").invalid().unwrap_err()),
-        (ErrorKind::Invalid, false, digit.to_owned())
-    );
-    assert_eq!(
-        told(parse("x").upstream().unwrap_err()),
-        (ErrorKind::Upstream, true, digit.to_owned())
-    );
-    assert_eq!(
-        told(parse("x").context("reading the amount").unwrap_err()),
-        (
-            ErrorKind::Failed,
-            true,
-            format!("reading the amount: {digit}")
-        )
-    );
-    assert_eq!(
-        told(
-            parse("x")
-                .invalid()
-                .context("one")
-                .context("two")
-                .unwrap_err()
-        ),
-        (ErrorKind::Invalid, false, format!("two: one: {digit}"))
-    );
-    assert_eq!(parse("7").upstream().unwrap(), 7);
-}
-
-#[test]
-fn an_error_of_ours_keeps_its_kind_and_its_path_in_a_context() {
-    async fn reads(cx: RunContext, text: String) -> Result<String> {
-        let read = cx.step("read", &fail, text).await;
-        read.context("reading the refund")
-    }
-    let (_, session) = recorded_by(Loom::builder());
-    let error = block_on(session.run(&reads, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Failed);
-    assert_eq!(error.to_string(), "reads/read: reading the refund: broken");
-}
-
-/// Errors that end or pause the run, each from where it is made.
-fn endings() -> Vec<Error> {
-    vec![
-        Error::new(ErrorKind::Cancelled, "the run was cancelled"),
-        Error::new(ErrorKind::Paused, "waits for an answer"),
-        Error::new(ErrorKind::Internal, "the disk is full"),
-    ]
-}
-
-#[test]
-fn an_error_that_ends_the_run_is_never_made_into_one_that_could_be_handled() {
-    type Relabel = fn(Result<(), Error>) -> Result<()>;
-    let relabels: [Relabel; 2] = [ResultExt::upstream, ResultExt::invalid];
-    for relabel in relabels {
-        for error in endings() {
-            let (kind, message) = (error.kind(), error.message().to_owned());
-            let relabelled = relabel(Err(error)).unwrap_err();
-            assert_eq!(
-                (relabelled.kind(), relabelled.message()),
-                (kind, &message[..])
-            );
-            assert!(relabelled.ends_tree(), "{kind:?}");
-            assert!(!relabelled.is_retryable(), "{kind:?}");
-        }
-    }
 }

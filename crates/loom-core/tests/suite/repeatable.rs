@@ -38,7 +38,7 @@ fn two_runs_with_counted_ids_and_ticks_are_equal_to_the_byte() {
 }
 
 #[test]
-fn an_event_is_one_flat_object() {
+fn the_closing_of_a_run_that_failed_is_one_flat_object_with_its_error() {
     let loom = Loom::builder()
         .ids(CountingIds::default())
         .clock(TickingClock::default());
