@@ -15,6 +15,12 @@ pub(crate) fn run(workspace: &Workspace, _: Options) -> Outcome {
     let mut problems = problems(&metadata);
     let crates = workspace.crates_of("loomflow")?;
     problems.extend(too_heavy(crates));
+    let said = format!("({crates} crates in all)");
+    if !workspace.read("README.md")?.contains(&said) {
+        problems.push(format!(
+            "README.md doesn't say what loomflow without features compiles: {said}"
+        ));
+    }
     if problems.is_empty() {
         println!(
             "{} crates, every arrow is in the table; {crates} are compiled for loomflow without features",
