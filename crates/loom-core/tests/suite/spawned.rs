@@ -164,18 +164,18 @@ async fn a_step_in_another_task_closes_before_its_parent_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn steps_that_close_on_other_threads_still_close_once_and_before_their_parent() {
-    async fn busy(cx: RunContext, polls: u32) -> Result<()> {
-        for _ in 0..polls {
+    /// Goes on until it is refused.
+    async fn busy(cx: RunContext, _: ()) -> Result<()> {
+        loop {
             cx.step("inner", &echo, "x").await?;
             tokio::task::yield_now().await;
         }
-        Ok(())
     }
-    async fn spawns_many(cx: RunContext, polls: u32) -> Result<()> {
-        for polls in 0..polls {
+    async fn spawns_many(cx: RunContext, tasks: u32) -> Result<()> {
+        for _ in 0..tasks {
             let cx = cx.clone();
             drop(tokio::spawn(
-                async move { cx.step("busy", &busy, polls).await },
+                async move { cx.step("busy", &busy, ()).await },
             ));
             tokio::task::yield_now().await;
         }
