@@ -130,11 +130,17 @@ impl RunContext {
             return Err(Error::invalid(message).at(|| self.path()));
         };
         let question = Question::new(self.path_below(&name), name.as_str(), question);
-        let asked = question.to_value()?;
+        let mut asked = question.to_value()?;
+        asked["user"] = self.user().map(ToString::to_string).into();
         if let Some(answer) = journal.answer_to(&asked, &question.path).await? {
             let answer = answer.map_err(|other| {
-                let message =
-                    format!("the answer to {name:?} was given to another question: {other}");
+                let message = match other["user"] == asked["user"] {
+                    true => {
+                        format!("the answer to {name:?} was given to another question: {other}")
+                    }
+                    // In no word of what was asked: it is the other's.
+                    false => format!("the answer to {name:?} was given for another user"),
+                };
                 Error::invalid(message).at(|| self.path())
             })?;
             let refused = (answer == false).then_some("the answer was no");

@@ -6,6 +6,7 @@ use crate::context::RunContext;
 use crate::data::{Data, Look};
 use crate::effect::EffectKind;
 use crate::error::{Error, Result};
+use crate::ids::UserId;
 use crate::journal::{OutputRecord, RunJournal, Slot};
 
 /// An effect's place in the journal, held from before it opens until it is closed.
@@ -57,6 +58,11 @@ impl<'a> Record<'a> {
             return Ok(None);
         };
         let record = OutputRecord::from_value(value)?;
+        if record.user.as_deref() != self.cx.user().map(UserId::as_str) {
+            let message =
+                "it was recorded for another user: what one is given is never shown to the other";
+            return Err(Error::invalid(message).at(|| self.path.clone()));
+        }
         if record.input != self.input {
             let message = "it was recorded with another input: the definition or something it depends on changed";
             return Err(Error::invalid(message).at(|| self.path.clone()));
@@ -67,6 +73,7 @@ impl<'a> Record<'a> {
     /// Records what the effect gave.
     pub(super) async fn keep(&self, output: &impl Data) -> Result<()> {
         let record = OutputRecord {
+            user: self.cx.user().map(ToString::to_string),
             input: self.input.clone(),
             output: output.to_value()?,
         };

@@ -93,9 +93,12 @@ pub(crate) struct AnswerRecord {
     pub(crate) answer: Value,
 }
 
-/// [`Slot::Output`](crate::Slot::Output): what an effect gave, and a digest of what it was given.
+/// [`Slot::Output`](crate::Slot::Output): what an effect gave, for whom, and a digest of what it
+/// was given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OutputRecord {
+    /// Whose partition it worked in; absent for an anonymous run.
+    pub(crate) user: Option<String>,
     /// SHA-256 of the input's JSON, in hex; absent where nothing was given.
     pub(crate) input: Option<String>,
     pub(crate) output: Value,

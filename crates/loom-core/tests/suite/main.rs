@@ -58,6 +58,7 @@ mod resuming;
 mod resuming_changed;
 mod resuming_redefined;
 mod resuming_limits;
+mod resuming_users;
 mod crashing;
 mod answers;
 mod hanging_journals;
