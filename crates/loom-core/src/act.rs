@@ -119,7 +119,11 @@ impl RunContext {
         name: impl Into<Name>,
         question: impl Into<String>,
     ) -> Result<T> {
-        let name = name.into();
+        let answer = self.answer_to(name.into(), question.into()).await;
+        answer.inspect_err(|e| self.remember(e))
+    }
+
+    async fn answer_to<T: Data>(&self, name: Name, question: String) -> Result<T> {
         name.check()
             .and_then(|()| self.alive())
             .map_err(|e| e.at(|| self.path()))?;

@@ -4,6 +4,7 @@ mod decide;
 mod recall;
 mod reserve;
 
+use futures::TryFutureExt;
 use serde_json::Value;
 
 use crate::attributes::key;
@@ -55,6 +56,7 @@ impl RunContext {
         Fut: Future<Output = Result<T>> + Send,
     {
         self.pass(effect, (), |()| None, |cx, ()| body(cx))
+            .inspect_err(|e| self.remember(e))
     }
 
     /// [`RunContext::perform`] for an effect whose input crosses an edge: observers may look at
@@ -75,6 +77,7 @@ impl RunContext {
         Fut: Future<Output = Result<T>> + Send,
     {
         self.pass(effect, input, |input| Some(input), body)
+            .inspect_err(|e| self.remember(e))
     }
 
     /// Records an effect that can't happen, for example a call of a tool that doesn't exist: the
@@ -85,6 +88,7 @@ impl RunContext {
         match self.enter(effect) {
             Ok(cx) => {
                 if let Err(reached) = cx.count_opening(self) {
+                    self.remember(&reached);
                     return reached;
                 }
                 let error = error.at(|| cx.path());
@@ -93,7 +97,10 @@ impl RunContext {
                     Err(closed) => closed.at(|| cx.path()),
                 }
             }
-            Err(refused) => refused,
+            Err(refused) => {
+                self.remember(&refused);
+                refused
+            }
         }
     }
 
@@ -143,6 +150,7 @@ impl RunContext {
             match polled(&cx, || body(cx.clone(), input)).await {
                 Ok(given) => output = Some(given),
                 Err(error) => {
+                    let error = cx.unhidden(error);
                     if error.kind() == ErrorKind::Paused {
                         cx.untally();
                     }

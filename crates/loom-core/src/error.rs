@@ -1,6 +1,7 @@
 //! One `Error` at the seam: what happened, of which kind, where, and what the run did until then.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ending::{CancelReason, Ending};
 use crate::outcome::Report;
@@ -85,29 +86,53 @@ impl ErrorKind {
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
+    facts: Facts,
     message: String,
-    path: Option<String>,
     source: Option<BoxError>,
+    /// Made of an error in which none of ours is to be seen; that it may still hide.
+    foreign: bool,
+    report: Option<Box<Report>>,
+}
+
+/// What of an error decides how its run goes on, whatever error it is wrapped in.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    kind: ErrorKind,
+    path: Option<String>,
     cancelled: CancelReason,
     retryable: bool,
     tree_wide: bool,
     questions: Vec<Question>,
-    report: Option<Box<Report>>,
+}
+
+impl Facts {
+    /// The later ones count; of questions all that were asked.
+    pub(crate) fn are_followed_by(&mut self, mut later: Self) {
+        if later.kind == ErrorKind::Paused {
+            let told = |it: &Question| later.questions.iter().any(|other| other.path == it.path);
+            self.questions.retain(|it| !told(it));
+            self.questions.append(&mut later.questions);
+            later.questions = std::mem::take(&mut self.questions);
+        }
+        *self = later;
+    }
 }
 
 impl Error {
     /// An error of this kind; the message in lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
-            kind,
+            facts: Facts {
+                kind,
+                path: None,
+                cancelled: CancelReason::Requested,
+                retryable: matches!(kind, ErrorKind::Failed | ErrorKind::Timeout),
+                tree_wide: false,
+                questions: Vec::new(),
+            },
             message: message.into(),
-            path: None,
             source: None,
-            cancelled: CancelReason::Requested,
-            retryable: matches!(kind, ErrorKind::Failed | ErrorKind::Timeout),
-            tree_wide: false,
-            questions: Vec::new(),
+            foreign: false,
             report: None,
         }))
     }
@@ -128,13 +153,29 @@ impl Error {
         error
     }
 
-    /// Takes any error: one of ours as it is, any other as `Failed` with itself as the source.
+    /// Takes any error: one of ours as it is, any other with itself as the source. That is `Failed`,
+    /// unless one of ours is among the sources of the other: then it is of that one's kind, so that
+    /// an error that ends or pauses the run does so in whatever it is wrapped.
+    ///
+    /// ```
+    /// use loom_core::{Error, ErrorKind};
+    ///
+    /// let foreign = Error::from_any(std::io::Error::other("reset"));
+    /// assert_eq!(foreign.kind(), ErrorKind::Failed);
+    /// let wrapped = Error::from_any(std::io::Error::other(Error::invalid("no such invoice")));
+    /// assert_eq!(wrapped.kind(), ErrorKind::Invalid);
+    /// ```
     pub fn from_any(error: impl Into<BoxError>) -> Self {
         match error.into().downcast::<Error>() {
             Ok(ours) => *ours,
             Err(other) => {
-                let message = other.to_string();
-                Self::with_source(ErrorKind::Failed, message, other)
+                let facts = ours_within(&*other).map(Self::facts);
+                let mut error = Self::with_source(ErrorKind::Failed, other.to_string(), other);
+                match facts {
+                    Some(facts) => error.0.facts = facts,
+                    None => error.0.foreign = true,
+                }
+                error
             }
         }
     }
@@ -142,14 +183,14 @@ impl Error {
     /// An effect that was cancelled for this reason.
     pub fn cancelled(reason: CancelReason, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Cancelled, message);
-        error.0.cancelled = reason;
+        error.0.facts.cancelled = reason;
         error
     }
 
     /// A limit of the whole tree was reached.
     pub(crate) fn tree_wide(message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Interrupted, message);
-        error.0.tree_wide = true;
+        error.0.facts.tree_wide = true;
         error
     }
 
@@ -160,20 +201,20 @@ impl Error {
             ErrorKind::Paused,
             format!("waits for an answer: {}", asked.join("; ")),
         );
-        error.0.questions = questions;
+        error.0.facts.questions = questions;
         error
     }
 
     /// Says whether trying again may help; only `Upstream` errors need to be told.
     #[must_use]
     pub fn retryable(mut self, retryable: bool) -> Self {
-        self.0.retryable = retryable;
+        self.0.facts.retryable = retryable;
         self
     }
 
     /// What sort of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.facts.kind
     }
 
     /// What went wrong, without the path: what a model is told.
@@ -183,25 +224,25 @@ impl Error {
 
     /// The path of the innermost effect it happened in, once it left that effect.
     pub fn path(&self) -> Option<&str> {
-        self.0.path.as_deref()
+        self.0.facts.path.as_deref()
     }
 
     /// Whether trying the same again may help.
     pub fn is_retryable(&self) -> bool {
-        self.0.retryable
+        self.0.facts.retryable
     }
 
     /// Whether a limit of the whole tree was reached: then no run of the tree goes on.
     pub fn is_tree_wide(&self) -> bool {
-        self.0.tree_wide
+        self.0.facts.tree_wide
     }
 
     /// Whether nothing may handle this error: it ends or pauses the whole tree, so no model is
     /// told and no fallback is tried.
     pub fn ends_tree(&self) -> bool {
-        match self.0.kind {
+        match self.0.facts.kind {
             ErrorKind::Cancelled | ErrorKind::Paused | ErrorKind::Internal => true,
-            ErrorKind::Interrupted => self.0.tree_wide,
+            ErrorKind::Interrupted => self.0.facts.tree_wide,
             ErrorKind::Failed
             | ErrorKind::Upstream
             | ErrorKind::Timeout
@@ -213,11 +254,11 @@ impl Error {
 
     /// How the effect that ends with this error closes.
     pub fn ending(&self) -> Ending {
-        match self.0.kind {
+        match self.0.facts.kind {
             ErrorKind::Denied => Ending::Denied,
             ErrorKind::Interrupted => Ending::Interrupted,
             ErrorKind::Cancelled => Ending::Cancelled {
-                why: self.0.cancelled,
+                why: self.0.facts.cancelled,
             },
             ErrorKind::Paused => Ending::Paused,
             ErrorKind::Failed
@@ -236,13 +277,13 @@ impl Error {
 
     /// What a paused run waits to be told; empty for any other error.
     pub fn questions(&self) -> &[Question] {
-        &self.0.questions
+        &self.0.facts.questions
     }
 
     /// The run waits for what both wait for.
     pub(crate) fn asking_too(self, other: Self) -> Self {
-        let (path, mut questions) = (self.0.path, self.0.questions);
-        questions.extend(other.0.questions);
+        let (path, mut questions) = (self.0.facts.path, self.0.facts.questions);
+        questions.extend(other.0.facts.questions);
         if questions.is_empty() {
             Self::new(ErrorKind::Paused, self.0.message)
         } else {
@@ -251,10 +292,25 @@ impl Error {
         .at(|| path.unwrap_or_default())
     }
 
+    pub(crate) fn facts(&self) -> Facts {
+        self.0.facts.clone()
+    }
+
+    /// Whether it may hide one of ours: once it left an effect it is that effect's own.
+    pub(crate) fn may_hide_ours(&self) -> bool {
+        self.0.foreign && self.0.facts.path.is_none()
+    }
+
+    /// The same as far as people read it; for the run it is what it hid.
+    pub(crate) fn revealing(mut self, hidden: Facts) -> Self {
+        (self.0.facts, self.0.foreign) = (hidden, false);
+        self
+    }
+
     pub(crate) fn of_kind(mut self, kind: ErrorKind, retryable: bool) -> Self {
         // Kinds that end the tree are never relabelled into ones that something may handle.
         if !self.ends_tree() {
-            (self.0.kind, self.0.retryable) = (kind, retryable);
+            (self.0.facts.kind, self.0.facts.retryable) = (kind, retryable);
         }
         self
     }
@@ -265,9 +321,9 @@ impl Error {
     }
 
     pub(crate) fn at(mut self, path: impl FnOnce() -> String) -> Self {
-        if self.0.path.is_none() {
+        if self.0.facts.path.is_none() {
             // Empty before anything was opened.
-            self.0.path = Some(path()).filter(|path| !path.is_empty());
+            self.0.facts.path = Some(path()).filter(|path| !path.is_empty());
         }
         self
     }
@@ -278,9 +334,37 @@ impl Error {
     }
 }
 
+/// How far the sources of a foreign error are followed; one could be its own source.
+const SOURCES_MAX: usize = 64;
+
+/// One of ours in this error or among its sources: the outermost that ends the tree, else the
+/// outermost.
+fn ours_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    let chain = std::iter::successors(Some(error), |it| it.source()).take(SOURCES_MAX);
+    let ours = chain.filter_map(|it| {
+        let shared = || it.downcast_ref::<Arc<Error>>().map(|it| &**it);
+        let boxed = || it.downcast_ref::<Box<Error>>().map(|it| &**it);
+        // It shows the source of what it holds, not what it holds.
+        let io = || {
+            let held = it.downcast_ref::<std::io::Error>()?.get_ref()?;
+            held.downcast_ref::<Error>()
+        };
+        let plain = it.downcast_ref::<Error>();
+        plain.or_else(boxed).or_else(shared).or_else(io)
+    });
+    let mut outermost = None;
+    for it in ours {
+        if it.ends_tree() {
+            return Some(it);
+        }
+        outermost = outermost.or(Some(it));
+    }
+    outermost
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.path {
+        match &self.0.facts.path {
             Some(path) => write!(f, "{path}: {}", self.0.message),
             None => f.write_str(&self.0.message),
         }
@@ -291,9 +375,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
         debug
-            .field("kind", &self.0.kind)
+            .field("kind", &self.0.facts.kind)
             .field("message", &self.0.message);
-        if let Some(path) = &self.0.path {
+        if let Some(path) = &self.0.facts.path {
             debug.field("path", path);
         }
         if let Some(source) = &self.0.source {

@@ -1,7 +1,9 @@
 //! `IntoStep`: what is accepted where a step is.
 
+use futures::TryFutureExt;
+
 use crate::context::RunContext;
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Result};
 use crate::info::{Info, Kind};
 use crate::runnable::Runnable;
 
@@ -61,7 +63,7 @@ impl<I, R: Runnable<I>> IntoStep<I, ViaRunnable> for R {
     type Out = R::Out;
 
     fn run_step(&self, cx: &RunContext, input: I) -> impl Future<Output = Result<R::Out>> + Send {
-        self.run(cx, input)
+        self.run(cx, input).map_err(|e| cx.unhidden(e))
     }
 
     fn step_info(&self) -> Info {
@@ -80,8 +82,8 @@ where
 {
     type Out = O;
 
-    async fn run_step(&self, _cx: &RunContext, input: I) -> Result<O> {
-        self(input).await.map_err(Error::from_any)
+    async fn run_step(&self, cx: &RunContext, input: I) -> Result<O> {
+        self(input).await.map_err(|e| cx.own_error(e))
     }
 
     fn step_info(&self) -> Info {
@@ -101,7 +103,7 @@ where
     type Out = O;
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<O> {
-        self(cx.clone(), input).await.map_err(Error::from_any)
+        self(cx.clone(), input).await.map_err(|e| cx.own_error(e))
     }
 
     fn step_info(&self) -> Info {
@@ -157,6 +159,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     async fn plain(n: u64) -> Result<u64> {
         Ok(n)

@@ -7,6 +7,7 @@ use crate::attributes::Attributes;
 use crate::budget::Reservation;
 use crate::context::RunContext;
 use crate::effect::Effect;
+use crate::error::Facts;
 use crate::ids::{RunId, UserId};
 use crate::life::Life;
 use crate::name::Name;
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) open_steps: Vec<(Name, Option<Name>)>,
     /// What a model call holds of the budget.
     pub(super) reservation: Option<Reservation>,
+    /// What left something below this effect last and ends the tree.
+    pub(super) ended_below: Option<Box<Facts>>,
 }
 
 impl Frame {

@@ -50,6 +50,7 @@ mod timeouts_combined;
 mod idempotency;
 mod joining;
 mod result_ext;
+mod hidden_errors;
 
 mod journal_memory;
 mod pausing;
