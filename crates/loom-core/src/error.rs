@@ -151,10 +151,18 @@ impl Error {
         error
     }
 
-    /// Says whether trying again may help; only `Upstream` errors need to be told.
+    /// Says whether trying again may help; only `Upstream` errors need to be told. Nothing makes an
+    /// error retryable whose kind never is.
+    ///
+    /// ```
+    /// use loom_core::{Error, ErrorKind};
+    ///
+    /// assert!(Error::new(ErrorKind::Upstream, "reset").retryable(true).is_retryable());
+    /// assert!(!Error::invalid("no such invoice").retryable(true).is_retryable());
+    /// ```
     #[must_use]
     pub fn retryable(mut self, retryable: bool) -> Self {
-        self.0.facts.retryable = retryable;
+        self.0.facts.retryable = retryable && self.0.facts.kind.is_ever_retryable();
         self
     }
 
@@ -253,9 +261,10 @@ impl Error {
         self
     }
 
+    /// The same as another kind of plain failure. What was decided, limited, asked or caught stays
+    /// what it is: relabelled, something could handle it.
     pub(crate) fn of_kind(mut self, kind: ErrorKind, retryable: bool) -> Self {
-        // Kinds that end the tree are never relabelled into ones that something may handle.
-        if !self.ends_tree() {
+        if self.0.facts.kind.is_plain_failure() {
             (self.0.facts.kind, self.0.facts.retryable) = (kind, retryable);
         }
         self

@@ -26,13 +26,15 @@ pub trait ResultExt<T> {
     /// The same, with the context.
     fn context(self, context: impl Into<String>) -> Result<T>;
 
-    /// A service failed, and trying again may help.
+    /// A service failed, and trying again may help. A denial, a panic, a limit and whatever ends the
+    /// run stay what they are.
     ///
     /// # Errors
     /// The same as `Upstream`, retryable.
     fn upstream(self) -> Result<T>;
 
-    /// The input was bad, and trying again won't help.
+    /// The input was bad, and trying again won't help; what stays what it is as for
+    /// [`ResultExt::upstream`].
     ///
     /// # Errors
     /// The same as `Invalid`.

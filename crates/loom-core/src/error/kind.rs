@@ -56,4 +56,12 @@ impl ErrorKind {
             Self::Internal => "internal",
         }
     }
+
+    pub(super) fn is_ever_retryable(self) -> bool {
+        matches!(self, Self::Failed | Self::Timeout | Self::Upstream)
+    }
+
+    pub(super) fn is_plain_failure(self) -> bool {
+        self.is_ever_retryable() || self == Self::Invalid
+    }
 }

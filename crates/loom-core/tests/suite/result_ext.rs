@@ -102,3 +102,31 @@ fn an_error_of_ours_inside_a_box_stays_ours() {
         (ErrorKind::Denied, "asking: no")
     );
 }
+
+#[test]
+fn only_a_plain_failure_is_relabelled_and_only_some_kinds_are_ever_retried() {
+    let table = [
+        (ErrorKind::Failed, true, true),
+        (ErrorKind::Upstream, true, true),
+        (ErrorKind::Timeout, true, true),
+        (ErrorKind::Invalid, true, false),
+        (ErrorKind::Denied, false, false),
+        (ErrorKind::Panicked, false, false),
+        (ErrorKind::Interrupted, false, false),
+        (ErrorKind::Cancelled, false, false),
+        (ErrorKind::Paused, false, false),
+        (ErrorKind::Internal, false, false),
+    ];
+    for (kind, relabelled, retried) in table {
+        let of = |label, otherwise| if relabelled { label } else { otherwise };
+        let upstream = Err::<(), _>(Error::new(kind, "x")).upstream().unwrap_err();
+        assert_eq!(upstream.kind(), of(ErrorKind::Upstream, kind));
+        assert_eq!(upstream.is_retryable(), relabelled, "{kind:?}");
+        let invalid = Err::<(), _>(Error::new(kind, "x")).invalid().unwrap_err();
+        assert_eq!(invalid.kind(), of(ErrorKind::Invalid, kind));
+        assert!(!invalid.is_retryable(), "{kind:?}");
+        let told = Error::new(kind, "x").retryable(true);
+        assert_eq!(told.is_retryable(), retried, "{kind:?}");
+        assert!(!told.retryable(false).is_retryable(), "{kind:?}");
+    }
+}
