@@ -61,6 +61,7 @@ pub(crate) async fn drive<T>(
     };
     let mut settled = settle(tree).await;
     settled.extend(unsaved);
+    settled.extend(tree.journal.as_ref().and_then(give_back));
     let unseen = end.finish(&settled);
     let report = report(tree, settled);
     match result {
@@ -141,6 +142,14 @@ async fn save(tree: &Tree, journal: &RunJournal, error: Option<&Error>) -> Optio
     Some(Settlement::new("journal", Err(unsaved)))
 }
 
+/// Gives the run back for others to go on with.
+fn give_back(journal: &RunJournal) -> Option<Settlement> {
+    let panic = journal.release().err()?;
+    let message = format!("it panicked while it gave the run back: {panic}");
+    let error = Error::new(ErrorKind::Internal, message);
+    Some(Settlement::new("journal", Err(error)))
+}
+
 async fn settle(tree: &Tree) -> Vec<Settlement> {
     if tree.parts.observers.is_empty() {
         return Vec::new();
@@ -196,7 +205,8 @@ impl End<'_> {
         let tree = self.0.tree();
         self.close();
         if let Some(journal) = &tree.journal {
-            journal.release();
+            // Already given back, unless the run was dropped: then nobody is left to be told.
+            let _ = journal.release();
         }
         match tree.take_root() {
             None => true,

@@ -85,7 +85,8 @@ pub trait Journal: Send + Sync + 'static {
     /// `Invalid` while somebody else holds it; `Internal` for a store that doesn't work.
     fn claim(&self, run: &JournalRun) -> impl Future<Output = Result<Lease>> + Send;
 
-    /// Gives a run back. Does nothing if it was claimed by somebody else since.
+    /// Gives a run back. Does nothing if it was claimed by somebody else since. Called once for a
+    /// lease; if it panics, the run's outcome says that the journal isn't settled.
     fn release(&self, lease: &Lease);
 
     /// A record, if there is one.

@@ -1,5 +1,6 @@
 //! `RunJournal`: one run's part of the journal, held under a lease.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use crate::data::Data;
 use crate::error::Result;
 use crate::journal::{AnswerRecord, DynJournal, JournalRun, Lease, RunRecord, Slot, Status};
+use crate::poll::caught_now;
 use crate::tree::{Tree, unpoisoned};
 
 /// One run's part of the journal; the lease is given back on drop.
@@ -21,6 +23,7 @@ pub(crate) struct RunJournal {
 pub(crate) struct Held {
     store: Arc<dyn DynJournal>,
     lease: Lease,
+    released: AtomicBool,
 }
 
 impl Held {
@@ -29,17 +32,28 @@ impl Held {
         Ok(Self {
             store: store.clone(),
             lease,
+            released: AtomicBool::new(false),
         })
     }
 
     pub(crate) async fn get(&self, slot: Slot<'_>) -> Result<Option<Value>> {
         self.store.get(&self.lease.run, slot).await
     }
+
+    /// Gives the run back, once; a store that panics over it is asked no second time. Told while
+    /// something else panics, its panic would end the process.
+    fn release(&self) -> std::result::Result<(), String> {
+        match self.released.swap(true, Ordering::AcqRel) {
+            true => Ok(()),
+            false => caught_now(|| self.store.release(&self.lease)),
+        }
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.store.release(&self.lease);
+        // Nobody is left to be told.
+        let _ = self.release();
     }
 }
 
@@ -106,9 +120,10 @@ impl RunJournal {
         self.put(Slot::Run, value).await
     }
 
-    /// Gives the run back; a context that is kept must not keep it taken.
-    pub(crate) fn release(&self) {
-        self.held.store.release(&self.held.lease);
+    /// Gives the run back, the first time this is called; a context that is kept must not keep it
+    /// taken. Fails with the text of the store's panic.
+    pub(crate) fn release(&self) -> std::result::Result<(), String> {
+        self.held.release()
     }
 
     pub(crate) fn set_status(&self, status: Status) {
