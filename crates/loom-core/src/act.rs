@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Note};
 use crate::ids::UserId;
 use crate::into_step::IntoStep;
-use crate::journal::Slot;
+use crate::journal::{Answer, Slot};
 use crate::name::Name;
 use crate::question::Question;
 
@@ -133,11 +133,13 @@ impl RunContext {
             );
             return Err(Error::invalid(message).at(|| self.path()));
         };
-        let question = Question::new(self.path_below(&name), name.as_str(), question);
+        let mut question = Question::new(self.path_below(&name), name.as_str(), question);
         let mut asked = question.to_value()?;
         asked["user"] = self.user().map(ToString::to_string).into();
-        if let Some(answer) = journal.answer_to(&asked, &question.path).await? {
-            let answer = answer.map_err(|other| {
+        let answer = match journal.answer_to(&mut question, &mut asked).await? {
+            Answer::None => None,
+            Answer::Given(answer) => Some(answer),
+            Answer::ToAnother(other) => {
                 let message = match other["user"] == asked["user"] {
                     true => {
                         format!("the answer to {name:?} was given to another question: {other}")
@@ -145,8 +147,10 @@ impl RunContext {
                     // In no word of what was asked: it is the other's.
                     false => format!("the answer to {name:?} was given for another user"),
                 };
-                Error::invalid(message).at(|| self.path())
-            })?;
+                return Err(Error::invalid(message).at(|| self.path()));
+            }
+        };
+        if let Some(answer) = answer {
             let refused = (answer == false).then_some("the answer was no");
             self.emit(EventKind::Answered {
                 question: &question,

@@ -158,8 +158,16 @@ impl RunContext {
                 }
             }
         }
-        if let (Some(record), Some(output)) = (&record, &output) {
-            result = Box::pin(record.keep(output)).await;
+        if let Some(record) = &record {
+            if let Some(output) = &output {
+                result = Box::pin(record.keep(output)).await;
+            }
+            if let Err(error) = &result
+                && error.kind() != ErrorKind::Paused
+                && let Err(unspent) = Box::pin(record.spend_approvals()).await
+            {
+                result = Err(unspent);
+            }
         }
         let result = result
             .and_then(|()| output.ok_or_else(no_output))

@@ -215,6 +215,7 @@ impl Session {
         let record = AnswerRecord {
             question,
             answer: answer.to_value()?,
+            spent: false,
         };
         match journal.answer(&run, path, record.to_value()?).await? {
             true => Ok(()),

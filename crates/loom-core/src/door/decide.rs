@@ -7,7 +7,7 @@ use crate::data::Data;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::gate::{DynGate, NamedGate, Verdict};
-use crate::journal::Slot;
+use crate::journal::{Answer, Slot};
 use crate::poll::{caught, caught_now, within};
 use crate::question::{Approval, DynApprover, Question};
 
@@ -45,11 +45,15 @@ impl RunContext {
         // Also when this is dropped while somebody is asked: the call was never made.
         let unmade = GiveBack(Some(self));
         let parts = &self.tree().parts;
-        for question in self.verdicts(&parts.gates).await? {
-            self.settle_question(&question, given).await?;
+        let mut approvals = Vec::new();
+        for gates in [&parts.gates, &parts.barriers] {
+            for mut question in self.verdicts(gates).await? {
+                self.settle_question(&mut question, given).await?;
+                approvals.push(question.path);
+            }
         }
-        for question in self.verdicts(&parts.barriers).await? {
-            self.settle_question(&question, given).await?;
+        if let Some(journal) = &self.tree().journal {
+            journal.use_up(approvals);
         }
         unmade.it_is_made();
         Ok(())
@@ -97,7 +101,7 @@ impl RunContext {
     }
 
     /// Gets an answer: from the approver, else from the journal, else there is none to be had.
-    async fn settle_question(&self, question: &Question, given: Option<&str>) -> Result<()> {
+    async fn settle_question(&self, question: &mut Question, given: Option<&str>) -> Result<()> {
         let approval = match (&self.tree().parts.approver, &self.tree().journal) {
             (Some(approver), _) => self.ask_approver(&**approver, question).await,
             (None, Some(_)) => self.ask_journal(question, given).await?,
@@ -135,20 +139,20 @@ impl RunContext {
 
     /// The answer that the journal keeps; pauses without one. An answer holds for this user and
     /// what goes in here, and for nothing else.
-    async fn ask_journal(&self, question: &Question, given: Option<&str>) -> Result<Approval> {
+    async fn ask_journal(&self, question: &mut Question, given: Option<&str>) -> Result<Approval> {
         let Some(journal) = &self.tree().journal else {
             return Ok(Approval::Refused("there is no journal".to_owned()));
         };
         let mut asked = question.to_value()?;
         asked["user"] = self.user().map(ToString::to_string).into();
         asked["about"] = given.into();
-        match journal.answer_to(&asked, &question.path).await? {
-            Some(Ok(Value::Bool(true))) => Ok(Approval::Granted),
-            Some(Ok(_)) => Ok(Approval::Refused("it was refused".to_owned())),
-            Some(Err(_)) => Ok(Approval::Refused(
+        match journal.answer_to(question, &mut asked).await? {
+            Answer::Given(Value::Bool(true)) => Ok(Approval::Granted),
+            Answer::Given(_) => Ok(Approval::Refused("it was refused".to_owned())),
+            Answer::ToAnother(_) => Ok(Approval::Refused(
                 "the approval was given for other arguments".to_owned(),
             )),
-            None => {
+            Answer::None => {
                 journal.put(Slot::Question(&question.path), asked).await?;
                 self.emit(EventKind::Asked { question });
                 Err(Error::paused(vec![question.clone()]))

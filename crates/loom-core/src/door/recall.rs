@@ -88,6 +88,13 @@ impl<'a> Record<'a> {
     }
 }
 
+impl Record<'_> {
+    /// What was approved has been tried, and failed: whoever tries it again is asked about anew.
+    pub(super) async fn spend_approvals(&self) -> Result<()> {
+        self.journal.spend_all(&format!("{}#ask:", self.path)).await
+    }
+}
+
 impl Drop for Record<'_> {
     fn drop(&mut self) {
         if is_named(self.cx) {

@@ -91,6 +91,9 @@ impl RunRecord {
 pub(crate) struct AnswerRecord {
     pub(crate) question: Value,
     pub(crate) answer: Value,
+    /// Whether it can't be used any more: whoever comes here next asks anew.
+    #[serde(default)]
+    pub(crate) spent: bool,
 }
 
 /// [`Slot::Output`](crate::Slot::Output): what an effect gave, for whom, and a digest of what it

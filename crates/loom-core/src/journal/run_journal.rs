@@ -1,5 +1,8 @@
 //! `RunJournal`: one run's part of the journal, held under a lease.
 
+mod answers;
+
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -7,14 +10,18 @@ use serde_json::Value;
 
 use crate::data::Data;
 use crate::error::Result;
-use crate::journal::{AnswerRecord, DynJournal, JournalRun, Lease, RunRecord, Slot, Status};
+use crate::journal::{DynJournal, JournalRun, Lease, RunRecord, Slot, Status};
 use crate::poll::caught_now;
 use crate::tree::{Tree, unpoisoned};
+
+pub(crate) use answers::Answer;
 
 /// One run's part of the journal; the lease is given back on drop.
 pub(crate) struct RunJournal {
     held: Held,
     record: Mutex<RunRecord>,
+    /// The questions whose approvals let something happen in this attempt.
+    used: Mutex<HashSet<String>>,
     /// Held while the record is written, so that an older one never lands after a newer.
     writing: tokio::sync::Mutex<()>,
 }
@@ -62,6 +69,7 @@ impl RunJournal {
         Self {
             held,
             record: Mutex::new(record),
+            used: Mutex::default(),
             writing: tokio::sync::Mutex::new(()),
         }
     }
@@ -72,35 +80,6 @@ impl RunJournal {
 
     pub(crate) async fn put(&self, slot: Slot<'_>, value: Value) -> Result<()> {
         self.held.store.put(&self.held.lease, slot, value).await
-    }
-
-    /// The answer at this path, if there is one: `Err` with what was asked, if that was something
-    /// else than this question.
-    pub(crate) async fn answer_to(
-        &self,
-        asked: &Value,
-        path: &str,
-    ) -> Result<Option<std::result::Result<Value, Value>>> {
-        let Some(record) = self.get(Slot::Answer(path)).await? else {
-            return Ok(None);
-        };
-        let AnswerRecord { question, answer } = AnswerRecord::from_value(record)?;
-        if question != *asked {
-            return Ok(Some(Err(question)));
-        }
-        self.waits_no_more_for(path);
-        self.write_record().await?;
-        Ok(Some(Ok(answer)))
-    }
-
-    fn waits_no_more_for(&self, path: &str) {
-        let mut record = unpoisoned(&self.record);
-        if let Status::Paused(questions) = &mut record.status {
-            questions.retain(|it| it.path != path);
-            if questions.is_empty() {
-                record.status = Status::Open;
-            }
-        }
     }
 
     /// Writes down how far the run came and what it used.

@@ -56,6 +56,11 @@ impl Log {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
+    /// How much was noted since it was taken last.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
     /// A step that notes that its body ran.
     pub(crate) fn step(&self, name: &'static str) -> Noted {
         Noted(self.clone(), name)

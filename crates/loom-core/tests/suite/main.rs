@@ -55,6 +55,7 @@ mod hidden_errors;
 mod journal_memory;
 mod pausing;
 mod asking_gates;
+mod spent_approvals;
 mod resuming;
 mod resuming_changed;
 mod resuming_redefined;
