@@ -86,14 +86,16 @@ impl Budget {
         &self.limits
     }
 
+    /// What is used, and what calls that are open hold: each may yet take all of that.
     pub(crate) fn used(&self) -> Used {
         let state = self.state();
+        let taken = state.used.plus(state.reserved);
         Used {
             effects: state.effects,
             model_calls: state.model_calls,
             tool_calls: state.tool_calls,
-            tokens: state.used.tokens,
-            cost_micro_usd: state.used.cost_micro_usd,
+            tokens: taken.tokens,
+            cost_micro_usd: taken.cost_micro_usd,
         }
     }
 

@@ -147,6 +147,11 @@ impl RunContext {
         let mut output = None;
         if result.is_ok() {
             cx.tally();
+            if let Some(record) = record.as_ref().filter(|it| it.is_call()) {
+                result = Box::pin(record.begin()).await;
+            }
+        }
+        if result.is_ok() {
             match polled(&cx, || body(cx.clone(), input)).await {
                 Ok(given) => output = Some(given),
                 Err(error) => {

@@ -70,6 +70,19 @@ impl<'a> Record<'a> {
         Ok(Some(record.output))
     }
 
+    /// Counts a call for good before it is made: however it ends, it may have been billed.
+    pub(super) async fn begin(&self) -> Result<()> {
+        self.journal.save(self.cx.tree()).await
+    }
+
+    /// Whether it is a call of a model or a tool.
+    pub(super) fn is_call(&self) -> bool {
+        matches!(
+            self.cx.effect().kind(),
+            EffectKind::Model | EffectKind::Tool
+        )
+    }
+
     /// Records what the effect gave.
     pub(super) async fn keep(&self, output: &impl Data) -> Result<()> {
         let record = OutputRecord {
@@ -77,7 +90,7 @@ impl<'a> Record<'a> {
             input: self.input.clone(),
             output: output.to_value()?,
         };
-        if self.cx.effect().kind() == EffectKind::Model {
+        if self.is_call() {
             // First, so that a crash forgets nothing that a provider has billed.
             self.journal.save(self.cx.tree()).await?;
         }

@@ -62,6 +62,7 @@ mod resuming_redefined;
 mod resuming_limits;
 mod resuming_users;
 mod crashing;
+mod forgotten_calls;
 mod answers;
 mod hanging_journals;
 
