@@ -129,6 +129,12 @@ impl Budget {
         }
     }
 
+    /// Takes back the opening of an effect that paused: it is opened again when its run goes on.
+    pub(crate) fn uncount_opening(&self) {
+        let mut state = self.state();
+        state.effects = state.effects.saturating_sub(1);
+    }
+
     /// Reserves what a call may take, at most what is left; waits while nothing is.
     ///
     /// A call within a call takes what it gets: waiting for the outer one would never end.

@@ -138,45 +138,31 @@ impl RunContext {
             cx.count(self)?;
         }
         let span = OpenSpan::open(&cx, look(&input)).map_err(|e| e.at(|| cx.path()))?;
-        let mut result = if !cx.decided_at_once() {
+        let mut begun = if cx.decided_at_once() {
+            Ok(())
+        } else {
             let given = record.as_ref().and_then(recall::Record::given);
             Box::pin(cx.while_deciding(cx.ask_gates(given))).await
-        } else {
-            Ok(())
         };
-        let mut output = None;
-        if result.is_ok() {
+        if begun.is_ok() {
             cx.tally();
             if let Some(record) = record.as_ref().filter(|it| it.is_call()) {
-                result = Box::pin(record.begin()).await;
+                begun = Box::pin(record.begin()).await;
             }
         }
-        if result.is_ok() {
-            match polled(&cx, || body(cx.clone(), input)).await {
-                Ok(given) => output = Some(given),
-                Err(error) => {
-                    let error = cx.unhidden(error);
-                    if error.kind() == ErrorKind::Paused {
-                        cx.untally();
-                    }
-                    result = Err(error);
-                }
+        let mut result = match begun {
+            Ok(()) => {
+                let ended = polled(&cx, || body(cx.clone(), input)).await;
+                ended.map_err(|e| cx.left_by(e))
             }
+            Err(refused) => Err(refused),
+        };
+        if let Some(record) = &record
+            && let Err(unwritten) = Box::pin(record.end(&result)).await
+        {
+            result = Err(unwritten);
         }
-        if let Some(record) = &record {
-            if let Some(output) = &output {
-                result = Box::pin(record.keep(output)).await;
-            }
-            if let Err(error) = &result
-                && error.kind() != ErrorKind::Paused
-                && let Err(unspent) = Box::pin(record.spend_approvals()).await
-            {
-                result = Err(unspent);
-            }
-        }
-        let result = result
-            .and_then(|()| output.ok_or_else(no_output))
-            .map_err(|e| e.at(|| cx.path()));
+        let result = result.map_err(|e| cx.ended_by(e));
         span.close(result.as_ref())
             .map_err(|e| e.at(|| cx.path()))?;
         result
@@ -186,6 +172,23 @@ impl RunContext {
     fn enter(&self, effect: Effect) -> Result<RunContext> {
         self.alive().map_err(|e| e.at(|| self.path()))?;
         self.below(effect)
+    }
+
+    /// The error that left the body, as what it is.
+    fn left_by(&self, error: Error) -> Error {
+        let error = self.unhidden(error);
+        if error.kind() == ErrorKind::Paused {
+            self.untally();
+        }
+        error
+    }
+
+    /// The error that the effect ends with. One that paused is opened again when the run goes on.
+    fn ended_by(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::Paused {
+            self.tree().budget.uncount_opening();
+        }
+        error.at(|| self.path())
     }
 
     /// Takes back the count of a call that paused: it is made when the run goes on.
@@ -281,12 +284,4 @@ impl RunContext {
             _ => Ok(()),
         }
     }
-}
-
-/// A body ends with an output or an error.
-fn no_output() -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        "a body ended with neither an output nor an error",
-    )
 }

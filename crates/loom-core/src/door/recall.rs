@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::context::RunContext;
 use crate::data::{Data, Look};
 use crate::effect::EffectKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::UserId;
 use crate::journal::{OutputRecord, RunJournal, Slot};
 
@@ -83,8 +83,26 @@ impl<'a> Record<'a> {
         )
     }
 
+    /// Records how the effect ended.
+    pub(super) async fn end(&self, result: &Result<impl Data>) -> Result<()> {
+        match result {
+            Ok(output) => match self.keep(output).await {
+                Ok(()) => Ok(()),
+                Err(unkept) => self.spend_approvals().await.and(Err(unkept)),
+            },
+            // It goes on later, under the approval it has.
+            Err(error) if error.kind() == ErrorKind::Paused => Ok(()),
+            Err(_) => self.spend_approvals().await,
+        }
+    }
+
+    /// What was approved has been tried, and failed: whoever tries it again is asked about anew.
+    async fn spend_approvals(&self) -> Result<()> {
+        self.journal.spend_all(&format!("{}#ask:", self.path)).await
+    }
+
     /// Records what the effect gave.
-    pub(super) async fn keep(&self, output: &impl Data) -> Result<()> {
+    async fn keep(&self, output: &impl Data) -> Result<()> {
         let record = OutputRecord {
             user: self.cx.user().map(ToString::to_string),
             input: self.input.clone(),
@@ -98,13 +116,6 @@ impl<'a> Record<'a> {
             .put(Slot::Output(&self.path), record.to_value()?)
             .await?;
         Ok(())
-    }
-}
-
-impl Record<'_> {
-    /// What was approved has been tried, and failed: whoever tries it again is asked about anew.
-    pub(super) async fn spend_approvals(&self) -> Result<()> {
-        self.journal.spend_all(&format!("{}#ask:", self.path)).await
     }
 }
 

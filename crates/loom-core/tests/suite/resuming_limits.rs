@@ -165,6 +165,66 @@ fn a_tool_that_paused_and_went_on_was_called_once() {
     });
 }
 
+#[test]
+fn effects_that_paused_and_went_on_were_opened_once() {
+    async fn asks_thrice(cx: RunContext, _: ()) -> Result<u32> {
+        async fn asks(cx: RunContext, n: u32) -> Result<bool> {
+            cx.ask(format!("sure_{n}"), "go?").await
+        }
+        for n in 0..3u32 {
+            cx.step(format!("step_{n}"), &asks, n).await?;
+        }
+        Ok(3)
+    }
+    block_on(async {
+        // The run itself and three steps.
+        for (effects_max, ended) in [(4, Ok(3)), (3, Err("effects_max 3 reached".to_owned()))] {
+            let journal = Arc::new(MemoryJournal::default());
+            let (_, session) = limited(&journal, Limits::default().with_effects_max(effects_max));
+            let mut came_out = session.run(&asks_thrice, ()).await;
+            while let Err(paused) = &came_out
+                && paused.kind() == ErrorKind::Paused
+            {
+                answer_all(&session, paused, true).await;
+                let run = run_id(paused);
+                came_out = session.resume::<(), _, _>(&run, &asks_thrice).await;
+            }
+            let came_out = came_out.map(|it| it.output);
+            assert_eq!(came_out.map_err(|e| e.message().to_owned()), ended);
+        }
+    });
+}
+
+#[test]
+fn a_call_that_waited_for_an_approval_was_opened_once() {
+    struct Asks;
+    impl Gate for Asks {
+        fn name(&self) -> &str {
+            "asks"
+        }
+
+        async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+            Verdict::Ask("may it?".to_owned())
+        }
+    }
+    async fn pays(cx: RunContext, text: String) -> Result<String> {
+        cx.step("pay", &crate::steps::echo, text).await
+    }
+    block_on(async {
+        let limits = Limits::default().with_effects_max(2);
+        let loom = Loom::builder().limits(limits).gate(Asks);
+        let (_, session) = recorded_by(loom.journal(MemoryJournal::default()));
+        let mut came_out = session.run(&pays, "go").await;
+        for _ in 0..2 {
+            let paused = came_out.unwrap_err();
+            answer_all(&session, &paused, true).await;
+            let run = run_id(&paused);
+            came_out = session.resume::<String, _, _>(&run, &pays).await;
+        }
+        assert_eq!(came_out.unwrap().output, "go");
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_deadline_begins_anew() {
     async fn slow(cx: RunContext, _: ()) -> Result<bool> {
