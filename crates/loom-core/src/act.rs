@@ -1,5 +1,6 @@
 //! What a step does with its context by hand: run steps, ask, act as somebody else.
 
+use serde_json::Value;
 use sha2::Digest;
 
 use crate::attributes::Attributes;
@@ -10,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Note};
 use crate::ids::UserId;
 use crate::into_step::IntoStep;
-use crate::journal::{Answer, Slot};
+use crate::journal::{Answer, RunJournal};
 use crate::name::Name;
 use crate::question::Question;
 
@@ -93,7 +94,7 @@ impl RunContext {
     ///
     /// # Errors
     /// `Paused` without an answer; `Invalid` without a journal, for a name that is no name, or for
-    /// an answer of another type.
+    /// an answer of another type: then it is asked again, at a path that ends in `#round:2`.
     ///
     /// ```
     /// use loom_core::{ErrorKind, Loom, MemoryJournal, Result, RunContext};
@@ -133,12 +134,19 @@ impl RunContext {
             );
             return Err(Error::invalid(message).at(|| self.path()));
         };
-        let mut question = Question::new(self.path_below(&name), name.as_str(), question);
+        let first = Question::new(self.path_below(&name), name.as_str(), question);
+        let mut question = first.clone();
         let mut asked = question.to_value()?;
         asked["user"] = self.user().map(ToString::to_string).into();
         let answer = match journal.answer_to(&mut question, &mut asked).await? {
-            Answer::None => None,
-            Answer::Given(answer) => Some(answer),
+            Answer::Given(answer) => answer,
+            Answer::None => {
+                journal.ask(&question, asked).await?;
+                self.emit(EventKind::Asked {
+                    question: &question,
+                });
+                return Err(Error::paused(vec![question]).at(|| self.path()));
+            }
             Answer::ToAnother(other) => {
                 let message = match other["user"] == asked["user"] {
                     true => {
@@ -150,22 +158,40 @@ impl RunContext {
                 return Err(Error::invalid(message).at(|| self.path()));
             }
         };
-        if let Some(answer) = answer {
-            let refused = (answer == false).then_some("the answer was no");
-            self.emit(EventKind::Answered {
+        let refused = (answer == false).then_some("the answer was no");
+        match T::from_value(answer) {
+            Ok(answer) => {
+                self.emit(EventKind::Answered {
+                    question: &question,
+                    refused,
+                });
+                Ok(answer)
+            }
+            Err(misfit) => {
+                journal.spend(&question.path).await?;
+                self.ask_again(journal, first, asked).await?;
+                let message =
+                    format!("the answer to {name:?} is of another type: it is asked again");
+                Err(Error::with_source(ErrorKind::Invalid, message, misfit).at(|| self.path()))
+            }
+        }
+    }
+
+    /// Asks in a further round what was answered in a way that is no answer.
+    async fn ask_again(
+        &self,
+        journal: &RunJournal,
+        mut question: Question,
+        mut asked: Value,
+    ) -> Result<()> {
+        asked["path"] = question.path.clone().into();
+        if let Answer::None = journal.answer_to(&mut question, &mut asked).await? {
+            journal.ask_again(&question, asked).await?;
+            self.emit(EventKind::Asked {
                 question: &question,
-                refused,
-            });
-            return T::from_value(answer).map_err(|e| {
-                let message = format!("the answer to {name:?} is of another type");
-                Error::with_source(ErrorKind::Invalid, message, e).at(|| self.path())
             });
         }
-        journal.put(Slot::Question(&question.path), asked).await?;
-        self.emit(EventKind::Asked {
-            question: &question,
-        });
-        Err(Error::paused(vec![question]).at(|| self.path()))
+        Ok(())
     }
 
     /// A key for services that accept one, so that the same effect isn't had twice: 32 hex digits

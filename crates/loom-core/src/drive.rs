@@ -122,7 +122,7 @@ async fn save(tree: &Tree, journal: &RunJournal, error: Option<&Error>) -> Optio
             journal.set_status(Status::Paused(paused.questions().to_vec()));
         }
         // A run that waited and was gone on with in vain still waits.
-        Some(_) => (),
+        Some(_) => journal.waits_no_more_for_what_it_asked(),
     }
     // Like all that settles: it never holds a finished output up for long.
     let limit = Handle::try_current()

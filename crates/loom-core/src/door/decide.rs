@@ -7,7 +7,7 @@ use crate::data::Data;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::gate::{DynGate, NamedGate, Verdict};
-use crate::journal::{Answer, Slot};
+use crate::journal::Answer;
 use crate::poll::{caught, caught_now, within};
 use crate::question::{Approval, DynApprover, Question};
 
@@ -153,7 +153,7 @@ impl RunContext {
                 "the approval was given for other arguments".to_owned(),
             )),
             Answer::None => {
-                journal.put(Slot::Question(&question.path), asked).await?;
+                journal.ask(question, asked).await?;
                 self.emit(EventKind::Asked { question });
                 Err(Error::paused(vec![question.clone()]))
             }

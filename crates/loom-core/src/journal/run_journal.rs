@@ -20,6 +20,8 @@ pub(crate) use answers::Answer;
 pub(crate) struct RunJournal {
     held: Held,
     record: Mutex<RunRecord>,
+    /// Where this attempt asked what wasn't waited for before.
+    asked: Mutex<Vec<String>>,
     /// The questions whose approvals let something happen in this attempt.
     used: Mutex<HashSet<String>>,
     /// Held while the record is written, so that an older one never lands after a newer.
@@ -69,6 +71,7 @@ impl RunJournal {
         Self {
             held,
             record: Mutex::new(record),
+            asked: Mutex::default(),
             used: Mutex::default(),
             writing: tokio::sync::Mutex::new(()),
         }

@@ -64,6 +64,7 @@ mod resuming_users;
 mod crashing;
 mod forgotten_calls;
 mod answers;
+mod misfits;
 mod hanging_journals;
 
 mod streams;

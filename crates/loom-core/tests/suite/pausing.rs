@@ -254,7 +254,7 @@ fn an_answer_of_another_type_is_invalid_where_it_is_read() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert_eq!(
             error.to_string(),
-            r#"asks: the answer to "sure" is of another type"#
+            r#"asks: the answer to "sure" is of another type: it is asked again"#
         );
     });
 }

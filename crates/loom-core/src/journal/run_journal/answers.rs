@@ -57,6 +57,47 @@ impl RunJournal {
         Err(Error::new(ErrorKind::Interrupted, message))
     }
 
+    /// Records that a question was asked: from now on the run waits for its answer, unless this
+    /// attempt ends in another way than waiting.
+    pub(crate) async fn ask(&self, question: &Question, asked: Value) -> Result<()> {
+        self.put(Slot::Question(&question.path), asked).await?;
+        if self.waits_for(question) {
+            unpoisoned(&self.asked).push(question.path.clone());
+        }
+        self.write_record().await
+    }
+
+    /// Records that a question was asked again, since its answer was none: however this attempt
+    /// ends, the run waits for another.
+    pub(crate) async fn ask_again(&self, question: &Question, asked: Value) -> Result<()> {
+        self.put(Slot::Question(&question.path), asked).await?;
+        self.waits_for(question);
+        self.write_record().await
+    }
+
+    /// Forgets what was asked in this attempt; what the run waited for before stays.
+    pub(crate) fn waits_no_more_for_what_it_asked(&self) {
+        let asked = std::mem::take(&mut *unpoisoned(&self.asked));
+        for path in asked {
+            self.waits_no_more_for(&path);
+        }
+    }
+
+    /// Whether it didn't wait for this one already.
+    fn waits_for(&self, question: &Question) -> bool {
+        let mut record = unpoisoned(&self.record);
+        let mut questions = match &mut record.status {
+            Status::Paused(questions) => std::mem::take(questions),
+            Status::Open | Status::Ended => Vec::new(),
+        };
+        let before = questions.len();
+        questions.retain(|it| it.path != question.path);
+        let is_new = questions.len() == before;
+        questions.push(question.clone());
+        record.status = Status::Paused(questions);
+        is_new
+    }
+
     /// Says that these approvals let something happen: in this attempt they do so no more.
     pub(crate) fn use_up(&self, approvals: Vec<String>) {
         unpoisoned(&self.used).extend(approvals);
@@ -78,7 +119,8 @@ impl RunJournal {
         Ok(())
     }
 
-    async fn spend(&self, path: &str) -> Result<()> {
+    /// Says that the answer at this path is no answer any more.
+    pub(crate) async fn spend(&self, path: &str) -> Result<()> {
         let Some(record) = self.get(Slot::Answer(path)).await? else {
             return Ok(());
         };
