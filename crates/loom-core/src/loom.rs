@@ -11,7 +11,7 @@ use crate::backpressure::{Backpressure, DynBackpressure};
 use crate::clock::{Clock, Ids, RandomIds, SystemClock};
 use crate::error::{Error, Result};
 use crate::gate::{Gate, NamedGate};
-use crate::journal::{DynJournal, Journal, RunRecord, Status};
+use crate::journal::{DynJournal, Journal, JournalRun, RunRecord, Slot, Status};
 use crate::limits::Limits;
 use crate::observer::{DynObserver, Observer};
 use crate::permissions::{PermissionGate, Permissions};
@@ -63,7 +63,8 @@ impl Loom {
         Session::new(self.0.clone(), None)
     }
 
-    /// The runs of a partition that wait for answers, oldest first.
+    /// The runs of a partition that wait for answers, or to be resumed once all they asked is
+    /// answered, oldest first.
     ///
     /// # Errors
     /// `Invalid` without a journal; `Internal` for a journal that doesn't work.
@@ -85,11 +86,24 @@ impl Loom {
             ));
         };
         let mut paused = Vec::new();
-        for (run_id, record) in journal.runs(scope).await? {
-            match RunRecord::read(record)?.status {
-                Status::Paused(questions) => paused.push(PausedRun { run_id, questions }),
-                Status::Open | Status::Ended => (),
+        for (root, record) in journal.runs(scope).await? {
+            let questions = match RunRecord::read(record)?.status {
+                Status::Paused(questions) => questions,
+                Status::Open | Status::Ended => continue,
+            };
+            let scope = scope.clone();
+            let run = JournalRun { scope, root };
+            let mut waits = Vec::new();
+            for question in questions {
+                let answer = journal.get(&run, Slot::Answer(&question.path)).await?;
+                if answer.is_none() {
+                    waits.push(question);
+                }
             }
+            paused.push(PausedRun {
+                run_id: run.root,
+                questions: waits,
+            });
         }
         Ok(paused)
     }

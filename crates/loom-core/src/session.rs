@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::ids::{RunId, SessionId, UserId};
 use crate::into_step::IntoStep;
-use crate::journal::{AnswerRecord, DynJournal, JournalRun, Slot};
+use crate::journal::{AnswerRecord, DynJournal, JournalRun, RunRecord, Slot, Status};
 use crate::launch::Launch;
 use crate::limits::Limits;
 use crate::loom::Parts;
@@ -200,8 +200,9 @@ impl Session {
     /// resumed.
     ///
     /// # Errors
-    /// `Invalid` without a journal, for a question that nobody asked in this session, and for one
-    /// that is answered already.
+    /// `Invalid` without a journal, for a question that nobody asked in this session, for one that
+    /// is answered already, and for one that the run doesn't wait for any more; `Internal` for a
+    /// journal that doesn't work.
     pub async fn answer(&self, run_id: &RunId, path: &str, answer: impl Data) -> Result<()> {
         let journal = self.journal()?;
         let run = JournalRun {
@@ -217,11 +218,18 @@ impl Session {
             answer: answer.to_value()?,
             spent: false,
         };
+        let answered = || Error::invalid(format!("the question at {path:?} is answered already"));
+        if !waits_for(&**journal, &run, path).await? {
+            return Err(match journal.get(&run, Slot::Answer(path)).await? {
+                Some(_) => answered(),
+                None => Error::invalid(format!(
+                    "the run {run_id} doesn't wait for the question at {path:?} any more"
+                )),
+            });
+        }
         match journal.answer(&run, path, record.to_value()?).await? {
             true => Ok(()),
-            false => Err(Error::invalid(format!(
-                "the question at {path:?} is answered already"
-            ))),
+            false => Err(answered()),
         }
     }
 
@@ -255,6 +263,15 @@ impl Session {
     }
 }
 
+/// Whether what is answered here would be used.
+async fn waits_for(journal: &dyn DynJournal, run: &JournalRun, path: &str) -> Result<bool> {
+    let record = journal.get(run, Slot::Run).await?.unwrap_or_default();
+    Ok(match RunRecord::read(record)?.status {
+        Status::Paused(questions) => questions.iter().any(|it| it.path == path),
+        Status::Open | Status::Ended => false,
+    })
+}
+
 /// A run that was started: a future of its outcome that can be cancelled from elsewhere.
 #[must_use = "a run does nothing until it is awaited"]
 pub struct Running<'a, T> {
@@ -283,6 +300,6 @@ impl<T> Future for Running<'_, T> {
 pub struct PausedRun {
     /// The run's id, to resume it.
     pub run_id: RunId,
-    /// What it waits to be told.
+    /// What it waits to be told; nothing once all is answered: then it waits to be resumed.
     pub questions: Vec<crate::question::Question>,
 }

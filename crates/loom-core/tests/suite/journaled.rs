@@ -91,6 +91,21 @@ impl Runnable<String> for Noted {
     }
 }
 
+/// Gives back what it gets, under this name.
+pub(crate) struct Renamed(pub(crate) &'static str);
+
+impl Runnable<String> for Renamed {
+    type Out = String;
+
+    async fn run(&self, _cx: &RunContext, text: String) -> Result<String> {
+        Ok(text)
+    }
+
+    fn info(&self) -> Info {
+        Info::new(self.0, Kind::Function)
+    }
+}
+
 /// Loads, asks whether it should, and pays.
 pub(crate) struct Refund(pub(crate) Log);
 

@@ -65,6 +65,7 @@ mod crashing;
 mod forgotten_calls;
 mod answers;
 mod misfits;
+mod answering;
 mod hanging_journals;
 
 mod streams;
