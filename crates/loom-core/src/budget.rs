@@ -86,6 +86,23 @@ impl Budget {
         &self.limits
     }
 
+    /// Whether tokens or cost are bounded, so that calls reserve of them.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.limits.tokens_max.is_some() || self.limits.cost_micro_usd_max.is_some()
+    }
+
+    /// Counts what an unbounded call took, so far as that is told: the run may be gone on with under
+    /// a bound.
+    pub(crate) fn take(&self, took: Tokens) {
+        let told = |tokens: Option<u64>| tokens.unwrap_or(0);
+        let took = Amount {
+            tokens: told(took.input).saturating_add(told(took.output)),
+            cost_micro_usd: told(took.cost_micro_usd),
+        };
+        let mut state = self.state();
+        state.used = state.used.plus(took);
+    }
+
     /// What is used, and what calls that are open hold: each may yet take all of that.
     pub(crate) fn used(&self) -> Used {
         let state = self.state();

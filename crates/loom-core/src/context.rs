@@ -109,7 +109,12 @@ impl RunContext {
 
     /// Counts what this model call consumed, and gives back what it had reserved beyond.
     pub fn spend(&self, tokens: Tokens) {
-        self.frame().tree.spend(self.frame().effect.name(), tokens);
+        let tree = self.tree();
+        tree.spend(self.effect().name(), tokens);
+        if !tree.budget.is_reserved() {
+            tree.budget.take(tokens);
+            return;
+        }
         self.if_state(|state| {
             if let Some(reservation) = &mut state.reservation {
                 reservation.settle(tokens);

@@ -107,7 +107,8 @@ impl Launch {
             );
             Error::with_source(ErrorKind::Invalid, message, e)
         })?;
-        (origin.limits, origin.journal) = (record.limits, Some(journal));
+        origin.limits = record.limits.lowered_to(origin.limits);
+        origin.journal = Some(journal);
         let cx = self.root(origin);
         drive(&cx, run_root(&cx, step, input)).await
     }

@@ -181,7 +181,8 @@ impl Session {
 
     /// Goes on with a run that paused, failed or lost its process, on the input it was begun
     /// with: what it recorded is used again, and only the rest runs. Its id, its trace, its limits
-    /// and what it used stay; the deadline begins anew. Needs the journal it was recorded in, and
+    /// and what it used stay, but where this session's limits are lower, those hold; the deadline
+    /// begins anew. Needs the journal it was recorded in, and
     /// a session of the same user by the same name.
     ///
     /// # Errors

@@ -84,9 +84,7 @@ impl RunContext {
     }
 
     fn takes_of_the_budget(&self) -> bool {
-        let limits = self.tree().budget.limits();
-        let is_bounded = limits.tokens_max.is_some() || limits.cost_micro_usd_max.is_some();
-        is_bounded && self.effect().kind() == EffectKind::Model
+        self.tree().budget.is_reserved() && self.effect().kind() == EffectKind::Model
     }
 
     fn ends_tree(&self, parent: &RunContext, reached: Reached) -> Error {

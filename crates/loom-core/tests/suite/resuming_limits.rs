@@ -82,7 +82,7 @@ async fn spent(limits: Limits) -> (Result<Usage, Error>, Vec<String>) {
     assert_eq!(paused.kind(), ErrorKind::Paused, "{paused}");
     let usage = &paused.run().unwrap().usage;
     assert_eq!((usage.tool_calls, usage.model_calls), (1, 1));
-    // The loom it is resumed under has no say: the run's own limits came with it.
+    // The loom it is resumed under raises nothing: the run's own limits came with it.
     let (recorder, session) = limited(&journal, Limits::default());
     answer_all(&session, &paused, true).await;
     let resumed = session
@@ -142,6 +142,42 @@ fn limits_are_carried_over_with_what_is_used_of_them() {
         let replayed = ["  loom.tool before ↻", "  loom.model.stream opus ↻"];
         assert_eq!(tree[1..3], replayed, "what is recorded isn't limited");
     }
+}
+
+#[test]
+fn limits_that_were_lowered_since_hold_for_what_is_left() {
+    block_on(async {
+        let none = Limits::default();
+        let table = [
+            (
+                none.with_tool_calls_max(1),
+                none,
+                "tool_calls_max 1 reached",
+            ),
+            (
+                none,
+                none.with_model_calls_max(1),
+                "model_calls_max 1 reached",
+            ),
+            (
+                none.with_tokens_max(10),
+                none.with_tokens_max(99),
+                "tokens_max 10 reached",
+            ),
+            (none, none.with_effects_max(2), "effects_max 2 reached"),
+        ];
+        for (of_the_loom, of_the_session, message) in table {
+            let journal = Arc::new(MemoryJournal::default());
+            let (_, session) = limited(&journal, none);
+            let paused = session.run(&spends, "go").await.unwrap_err();
+            answer_all(&session, &paused, true).await;
+            let (_, session) = limited(&journal, of_the_loom);
+            let lowered = session.clone().limits(of_the_session);
+            let run = run_id(&paused);
+            let error = lowered.resume::<String, _, _>(&run, &spends).await;
+            assert_eq!(error.expect_err(message).message(), message);
+        }
+    });
 }
 
 #[test]
