@@ -328,15 +328,19 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// What the call took; what it doesn't tell counts as reserved. Counts at once, so that what
+    /// What the call took; where it doesn't tell all, at least what was reserved. Counts at once, so that what
     /// is written down while the call closes is right.
     pub(crate) fn settle(&mut self, took: Tokens) {
-        let tokens = took
+        let told = took
             .input
-            .zip(took.output)
-            .map(|(input, output)| input.saturating_add(output));
+            .unwrap_or(0)
+            .saturating_add(took.output.unwrap_or(0));
         let took = Amount {
-            tokens: tokens.unwrap_or(self.held.tokens),
+            tokens: match (took.input, took.output) {
+                (Some(_), Some(_)) => told,
+                // What isn't told may be all that was reserved, and what is told was taken anyway.
+                _ => told.max(self.held.tokens),
+            },
             cost_micro_usd: took.cost_micro_usd.unwrap_or(self.held.cost_micro_usd),
         };
         let mut state = self.budget.state();

@@ -225,3 +225,49 @@ fn a_model_call_that_paused_is_counted_when_it_is_made() {
 fn a_model_call_that_paused_gives_back_what_it_had_reserved() {
     assert_made_when_it_goes_on(Limits::default().with_tokens_max(100));
 }
+
+/// How many calls that reserve 100 tokens and tell this are made under a limit of 1,000.
+fn made_telling(told: Tokens) -> u32 {
+    let made = Arc::new(AtomicU32::new(0));
+    let counted = made.clone();
+    let root = move |cx: RunContext, text: String| {
+        let made = counted.clone();
+        async move {
+            for _ in 0..100 {
+                let body = |cx: RunContext| async {
+                    made.fetch_add(1, Ordering::Relaxed);
+                    { cx }.spend(told);
+                    Ok(())
+                };
+                cx.perform(opus(100), body).await?;
+            }
+            Ok::<_, Error>(text)
+        }
+    };
+    let loom = Loom::builder().limits(Limits::default().with_tokens_max(1_000));
+    let (_, session) = recorded_by(loom);
+    let error = block_on(session.run(&root, "go")).unwrap_err();
+    assert_eq!(error.message(), "tokens_max 1000 reached");
+    made.load(Ordering::Relaxed)
+}
+
+#[test]
+fn what_a_call_does_not_tell_is_at_least_what_it_reserved() {
+    let told = |input, output| Tokens {
+        input,
+        output,
+        ..Tokens::default()
+    };
+    let table = [
+        (told(Some(10), Some(40)), 20, "all is told"),
+        (told(None, None), 10, "nothing is told"),
+        (told(Some(10), None), 10, "less is told than was reserved"),
+        (told(None, Some(10)), 10, "less is told than was reserved"),
+        (told(Some(250), None), 4, "more is told than was reserved"),
+        (told(None, Some(10_000)), 1, "more is told than there is"),
+        (told(Some(u64::MAX), Some(u64::MAX)), 1, "no sum overflows"),
+    ];
+    for (told, made, why) in table {
+        assert_eq!(made_telling(told), made, "{why}: {told:?}");
+    }
+}
