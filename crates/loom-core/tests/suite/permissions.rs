@@ -171,6 +171,47 @@ fn arguments_are_found_by_name_or_pointer_and_compared_as_text_or_json() {
 }
 
 #[test]
+fn numbers_are_compared_as_numbers_however_they_are_written() {
+    let same = [
+        ("100", "[100, 100.0, 1e2, 1.0e2, 1000e-1, 100.00]"),
+        ("1e2", "[100, 100.0]"),
+        ("0.5", "[0.5, 5e-1, 0.50]"),
+        ("0", "[0, 0.0, -0.0, 0e5]"),
+        ("-1.5e1", "[-15, -15.0]"),
+        ("18446744073709551615", "[18446744073709551615]"),
+        ("1*", "[1, 1e2, 100.5]"),
+    ];
+    let other = [
+        (
+            "100",
+            r#"[1000, 10, -100, 100.5, "1e2", "100.0", [100], null]"#,
+        ),
+        ("9007199254740992", "[9007199254740993]"),
+        ("0x64", "[100]"),
+        ("007", "[7]"),
+    ];
+    let decides = |pattern: &str, value: &Value| {
+        let deny = Rule::new(Decision::Deny).argument("cents", pattern);
+        decided(
+            &Permissions::new().rule(deny),
+            tool("pay"),
+            json!({"cents": value}),
+        )
+    };
+    for (table, expected) in [
+        (&same[..], "permissions: rule 1 denies the tool \"pay\""),
+        (&other[..], "allowed"),
+    ] {
+        for (pattern, values) in table {
+            let values: Vec<Value> = serde_json::from_str(values).unwrap();
+            for value in values {
+                assert_eq!(decides(pattern, &value), expected, "{pattern} {value}");
+            }
+        }
+    }
+}
+
+#[test]
 fn all_that_a_rule_says_must_fit() {
     let rule = json!({
         "decision": "deny", "tool": "pay*", "destructive": true,
