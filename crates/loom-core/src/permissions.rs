@@ -254,11 +254,16 @@ impl PermissionGate {
 /// How much of a call's arguments a question shows.
 const SHOWN_CHARS_MAX: usize = 500;
 
-/// The arguments, for whoever is asked: nobody should have to approve what they can't see.
+/// The arguments, for whoever is asked: nobody should have to approve what they can't see. What is
+/// cut is named, and is whole in the question's input.
 fn shown(arguments: Option<&Value>) -> String {
     let text = arguments.map_or_else(|| "no arguments".to_owned(), Value::to_string);
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
+        Some((end, _)) => format!(
+            "{}… (the first {SHOWN_CHARS_MAX} of {} characters)",
+            &text[..end],
+            text.chars().count()
+        ),
         None => text,
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::context::RunContext;
 use crate::effect::Effect;
@@ -18,6 +19,10 @@ pub struct Question {
     pub name: String,
     /// What is asked.
     pub body: String,
+    /// All that would go in, where a gate asks about a call with arguments: the body shows only so
+    /// much of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
 }
 
 impl Question {
@@ -26,6 +31,15 @@ impl Question {
             path,
             name: name.into(),
             body: body.into(),
+            input: None,
+        }
+    }
+
+    /// The same about a call with these arguments.
+    pub(crate) fn about(self, input: Option<&Value>) -> Self {
+        Self {
+            input: input.cloned(),
+            ..self
         }
     }
 }

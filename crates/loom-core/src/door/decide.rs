@@ -73,7 +73,8 @@ impl RunContext {
                 // `#` can't stand in a path's names, so this is no effect's path.
                 Verdict::Ask(body) => {
                     let path = format!("{}#ask:{name}{}", self.path(), self.nth_of_its_name(gate));
-                    questions.push(Question::new(path, name.as_str(), body));
+                    let question = Question::new(path, name.as_str(), body);
+                    questions.push(question.about(self.effect().input()));
                 }
             }
         }

@@ -90,6 +90,29 @@ fn a_call_that_needs_an_approval_pauses_before_its_body() {
 }
 
 #[test]
+fn whoever_is_asked_can_see_all_of_the_arguments() {
+    block_on(async {
+        let (_, session, journal) = desk(Loom::builder());
+        let long = format!("{}; and everything else", "é".repeat(600)).leak();
+        let erases = Erases::new(&Log::default(), long, 1);
+        let paused = session.run(&erases, ()).await.unwrap_err();
+        let [question] = paused.questions() else {
+            panic!("one question: {paused}")
+        };
+        let shown = format!("{{\"input\":\"{}", "é".repeat(490));
+        assert_eq!(
+            question.body,
+            format!(
+                "may the tool \"erase\" be called with {shown}… (the first 500 of 633 characters)? (destructive tools are asked for)"
+            )
+        );
+        assert_eq!(question.input, Some(json!({"input": long})));
+        let waiting = waiting(&journal, &session.scope().unwrap()).await;
+        assert_eq!(waiting[0].questions, paused.questions(), "also elsewhere");
+    });
+}
+
+#[test]
 fn an_approval_lets_the_call_through_and_a_refusal_denies_it() {
     block_on(async {
         for (answer, ending, bodies) in [(true, Ok("logs erase"), 1), (false, Err("denied"), 0)] {
