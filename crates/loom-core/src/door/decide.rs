@@ -7,7 +7,7 @@ use crate::data::Data;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::gate::{DynGate, NamedGate, Verdict};
-use crate::journal::Answer;
+use crate::journal::{Answer, RunJournal};
 use crate::poll::{caught, caught_now, within};
 use crate::question::{Approval, DynApprover, Question};
 
@@ -47,10 +47,14 @@ impl RunContext {
         let parts = &self.tree().parts;
         let mut approvals = Vec::new();
         for gates in [&parts.gates, &parts.barriers] {
+            let mut unanswered = Vec::new();
             for mut question in self.verdicts(gates).await? {
-                self.settle_question(&mut question, given).await?;
-                approvals.push(question.path);
+                match self.settle_question(&mut question, given).await? {
+                    None => approvals.push(question.path),
+                    Some(asked) => unanswered.push((question, asked)),
+                }
             }
+            self.ask_all(unanswered).await?;
         }
         if let Some(journal) = &self.tree().journal {
             journal.use_up(approvals);
@@ -101,11 +105,19 @@ impl RunContext {
         }
     }
 
-    /// Gets an answer: from the approver, else from the journal, else there is none to be had.
-    async fn settle_question(&self, question: &mut Question, given: Option<&str>) -> Result<()> {
+    /// Gets an answer: from the approver, else from the journal, else there is none to be had. Gives
+    /// the record to ask with where the journal has no answer yet.
+    async fn settle_question(
+        &self,
+        question: &mut Question,
+        given: Option<&str>,
+    ) -> Result<Option<Value>> {
         let approval = match (&self.tree().parts.approver, &self.tree().journal) {
             (Some(approver), _) => self.ask_approver(&**approver, question).await,
-            (None, Some(_)) => self.ask_journal(question, given).await?,
+            (None, Some(journal)) => match self.look_up(journal, question, given).await? {
+                Ok(approval) => approval,
+                Err(asked) => return Ok(Some(asked)),
+            },
             (None, None) => {
                 let why = format!(
                     "{} Nobody can be asked: there is no approver",
@@ -125,7 +137,7 @@ impl RunContext {
         };
         self.emit(EventKind::Answered { question, refused });
         match refused {
-            None => Ok(()),
+            None => Ok(None),
             Some(why) => Err(denied(&question.name, why)),
         }
     }
@@ -138,26 +150,44 @@ impl RunContext {
             .unwrap_or_else(|panic| Approval::Refused(format!("the approver panicked: {panic}")))
     }
 
-    /// The answer that the journal keeps; pauses without one. An answer holds for this user and
-    /// what goes in here, and for nothing else.
-    async fn ask_journal(&self, question: &mut Question, given: Option<&str>) -> Result<Approval> {
-        let Some(journal) = &self.tree().journal else {
-            return Ok(Approval::Refused("there is no journal".to_owned()));
-        };
+    /// The answer that the journal keeps, or the record to ask for one with. An answer holds for
+    /// this user and what goes in here, and for nothing else.
+    async fn look_up(
+        &self,
+        journal: &RunJournal,
+        question: &mut Question,
+        given: Option<&str>,
+    ) -> Result<std::result::Result<Approval, Value>> {
         let mut asked = question.to_value()?;
         asked["user"] = self.user().map(ToString::to_string).into();
         asked["about"] = given.into();
-        match journal.answer_to(question, &mut asked).await? {
+        Ok(match journal.answer_to(question, &mut asked).await? {
             Answer::Given(Value::Bool(true)) => Ok(Approval::Granted),
             Answer::Given(_) => Ok(Approval::Refused("it was refused".to_owned())),
             Answer::ToAnother(_) => Ok(Approval::Refused(
                 "the approval was given for other arguments".to_owned(),
             )),
-            Answer::None => {
-                journal.ask(question, asked).await?;
-                self.emit(EventKind::Asked { question });
-                Err(Error::paused(vec![question.clone()]))
-            }
+            Answer::None => Err(asked),
+        })
+    }
+
+    /// Asks all at once what nobody answered yet, and pauses; only after none was refused, so that
+    /// nobody is bothered in vain.
+    async fn ask_all(&self, unanswered: Vec<(Question, Value)>) -> Result<()> {
+        let Some(journal) = &self.tree().journal else {
+            return Ok(());
+        };
+        let mut questions = Vec::new();
+        for (question, asked) in unanswered {
+            journal.ask(&question, asked).await?;
+            self.emit(EventKind::Asked {
+                question: &question,
+            });
+            questions.push(question);
+        }
+        match questions.is_empty() {
+            true => Ok(()),
+            false => Err(Error::paused(questions)),
         }
     }
 }

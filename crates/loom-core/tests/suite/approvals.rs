@@ -284,8 +284,19 @@ fn f083_an_answer_to_one_gate_is_none_to_another_of_the_same_name() {
         .without_permissions()
         .gate(Asks("is it small?"))
         .gate(Asks("is it lawful?"));
-    let error = approved_then(asks(), asks(), loom).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
-    assert_eq!(error.questions()[0].body, "is it lawful?");
+    let (_, session) = recorded_by(loom.journal(MemoryJournal::default()));
+    let session = session.id("desk");
+    block_on(async {
+        let paused = session.run(&asks(), "go").await.unwrap_err();
+        let bodies = paused.questions().iter().map(|it| it.body.as_str());
+        assert!(bodies.eq(["is it small?", "is it lawful?"]), "{paused}");
+        let run_id = paused.run().unwrap().run_id.clone();
+        let first = &paused.questions()[0].path;
+        session.answer(&run_id, first, true).await.unwrap();
+        let resumed = session.resume::<String, _, _>(&run_id, &asks()).await;
+        let error = resumed.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Paused);
+        assert_eq!(error.questions(), &paused.questions()[1..]);
+    });
     assert_eq!(*ran.lock().unwrap(), Vec::<Value>::new());
 }

@@ -285,6 +285,45 @@ fn several_gates_ask_about_one_step_and_all_must_be_answered() {
 }
 
 #[test]
+fn several_gates_ask_at_once_and_nobody_is_asked_beside_a_refusal() {
+    async fn pays(cx: RunContext, log: u32) -> Result<u32> {
+        cx.step("pay", &crate::steps::wait, log).await
+    }
+    block_on(async {
+        let loom = Loom::builder()
+            .gate(AsksBefore("boss", "pay"))
+            .gate(AsksBefore("desk", "pay"));
+        let (recorder, session, journal) = desk(loom);
+        let scope = session.scope().unwrap();
+        let paused = session.run(&pays, 0u32).await.unwrap_err();
+        let (boss, desk) = ("pays/pay#ask:boss", "pays/pay#ask:desk");
+        assert_eq!(asked(&paused), [boss, desk]);
+        assert_eq!(recorder.spans()[1].asked, ["boss", "desk"]);
+        let waits = waiting(&journal, &scope).await;
+        assert_eq!(waits[0].questions, paused.questions());
+
+        let run = run_id(&paused);
+        session.answer(&run, boss, true).await.unwrap();
+        let again = session.resume::<u32, _, _>(&run, &pays).await.unwrap_err();
+        assert_eq!(asked(&again), [desk], "one is answered");
+        session.answer(&run, desk, false).await.unwrap();
+        let denied = session.resume::<u32, _, _>(&run, &pays).await.unwrap_err();
+        assert_eq!(denied.to_string(), "pays/pay: desk: it was refused");
+
+        let paused = session.run(&pays, 0u32).await.unwrap_err();
+        let run = run_id(&paused);
+        session.answer(&run, desk, false).await.unwrap();
+        recorder.clear();
+        let denied = session.resume::<u32, _, _>(&run, &pays).await.unwrap_err();
+        assert_eq!(denied.kind(), ErrorKind::Denied);
+        assert!(
+            recorder.spans()[1].asked.is_empty(),
+            "the boss isn't bothered"
+        );
+    });
+}
+
+#[test]
 fn an_asking_gate_beside_a_refusing_one_bothers_nobody() {
     struct Denies;
     impl Gate for Denies {
