@@ -11,14 +11,15 @@ use crate::backpressure::{Backpressure, DynBackpressure};
 use crate::clock::{Clock, Ids, RandomIds, SystemClock};
 use crate::error::{Error, Result};
 use crate::gate::{Gate, NamedGate};
-use crate::journal::{DynJournal, Journal, JournalRun, RunRecord, Slot, Status};
+use crate::journal::{DynJournal, Journal};
 use crate::limits::Limits;
 use crate::observer::{DynObserver, Observer};
+use crate::paused::{self, PausedRun};
 use crate::permissions::{PermissionGate, Permissions};
 use crate::poll::caught_now;
 use crate::question::{Approver, DynApprover};
 use crate::scope::Scope;
-use crate::session::{PausedRun, Session};
+use crate::session::Session;
 
 /// The observers, gates, limits, clock and ids that all runs of a process share.
 ///
@@ -64,7 +65,7 @@ impl Loom {
     }
 
     /// The runs of a partition that wait for answers, or to be resumed once all they asked is
-    /// answered, oldest first.
+    /// answered, oldest first; and those whose record can't be read, which say so.
     ///
     /// # Errors
     /// `Invalid` without a journal; `Internal` for a journal that doesn't work.
@@ -85,27 +86,7 @@ impl Loom {
                 "the loom has no journal: give it one with `.journal(..)`",
             ));
         };
-        let mut paused = Vec::new();
-        for (root, record) in journal.runs(scope).await? {
-            let questions = match RunRecord::read(record)?.status {
-                Status::Paused(questions) => questions,
-                Status::Open | Status::Ended => continue,
-            };
-            let scope = scope.clone();
-            let run = JournalRun { scope, root };
-            let mut waits = Vec::new();
-            for question in questions {
-                let answer = journal.get(&run, Slot::Answer(&question.path)).await?;
-                if answer.is_none() {
-                    waits.push(question);
-                }
-            }
-            paused.push(PausedRun {
-                run_id: run.root,
-                questions: waits,
-            });
-        }
-        Ok(paused)
+        paused::paused(&**journal, scope).await
     }
 
     /// Begins no further run, waits for those that go on, cancels after `deadline` what is left,

@@ -294,13 +294,3 @@ impl<T> Future for Running<'_, T> {
         self.future.as_mut().poll(task)
     }
 }
-
-/// A run that waits for answers; see [`Loom::paused`](crate::Loom::paused).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PausedRun {
-    /// The run's id, to resume it.
-    pub run_id: RunId,
-    /// What it waits to be told; nothing once all is answered: then it waits to be resumed.
-    pub questions: Vec<crate::question::Question>,
-}

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::executor::block_on;
-use loom_core::{Branch, Error, ErrorKind, MemoryJournal, PausedRun, Result, RunContext, Scope};
+use loom_core::{
+    Branch, Error, ErrorKind, Journal, JournalRun, MemoryJournal, PausedRun, Result, RunContext,
+    Scope, Slot,
+};
 
 use crate::journaled::{Log, Refund, asked, run_id, waiting, worker};
 use crate::steps::give_way;
@@ -145,5 +148,33 @@ fn a_run_that_gave_its_output_otherwise_takes_no_answer() {
             refused(session.answer(&run, "refund/sure", true).await),
             format!("the run {run} doesn't wait for the question at \"refund/sure\" any more")
         );
+    });
+}
+
+#[test]
+fn a_run_whose_record_cannot_be_read_hides_no_other() {
+    block_on(async {
+        let journal = Arc::new(MemoryJournal::default());
+        let (_, session) = worker(&journal);
+        let scope = session.scope().unwrap();
+        let mut runs = Vec::new();
+        for _ in 0..3 {
+            let paused = session.run(&asks_two, ()).await.unwrap_err();
+            runs.push(run_id(&paused));
+        }
+        let root = runs[1].clone();
+        let broken = JournalRun {
+            scope: scope.clone(),
+            root,
+        };
+        let lease = journal.claim(&broken).await.unwrap();
+        let record = serde_json::json!({"version": 99});
+        journal.put(&lease, Slot::Run, record).await.unwrap();
+        let listed = waiting(&journal, &scope).await;
+        let shown = listed.iter().map(|it| (&it.run_id, it.questions.len()));
+        assert!(shown.eq([(&runs[0], 2), (&runs[1], 0), (&runs[2], 2)]));
+        let why = listed.iter().map(|it| it.unreadable.as_deref());
+        let version = "the journal's record has version 99; this program reads version 1";
+        assert!(why.eq([None, Some(version), None]), "{listed:?}");
     });
 }
