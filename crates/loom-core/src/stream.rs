@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 use futures::future::BoxFuture;
@@ -77,7 +77,8 @@ impl<T> Stream for RunStream<'_, T> {
             self.run = None;
             self.done = Some(result);
         }
-        if let Some(event) = self.queue.pop() {
+        // What other tasks say while nobody polls the run wakes this one too.
+        if let Some(event) = self.queue.pop_or_wait(task) {
             return Poll::Ready(Some(StreamItem::Event(Box::new(event))));
         }
         match (self.done.take(), &self.run) {
@@ -96,13 +97,48 @@ impl<T> fmt::Debug for RunStream<'_, T> {
 
 /// The events of one run that its stream hasn't given yet.
 #[derive(Default)]
-pub(crate) struct EventQueue(Mutex<VecDeque<OwnedEvent>>);
+pub(crate) struct EventQueue(Mutex<Queued>);
+
+#[derive(Default)]
+struct Queued {
+    events: VecDeque<OwnedEvent>,
+    /// Whom to wake for the next event; nobody while the run is polled, since who polls it looks
+    /// here afterwards.
+    reader: Option<Waker>,
+}
 
 impl EventQueue {
     pub(crate) fn push(&self, event: &Event<'_>) {
         let event = OwnedEvent::of(event);
-        let mut events = unpoisoned(&self.0);
-        match (events.back_mut(), event.what) {
+        let reader = {
+            let mut queued = unpoisoned(&self.0);
+            queued.add(event);
+            queued.reader.take()
+        };
+        // Not under the lock: to wake may mean to poll.
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn pop(&self) -> Option<OwnedEvent> {
+        let mut queued = unpoisoned(&self.0);
+        queued.reader = None;
+        queued.events.pop_front()
+    }
+
+    /// The next event, or this task is woken once there is one.
+    fn pop_or_wait(&self, task: &Context<'_>) -> Option<OwnedEvent> {
+        let mut queued = unpoisoned(&self.0);
+        let event = queued.events.pop_front();
+        queued.reader = event.is_none().then(|| task.waker().clone());
+        event
+    }
+}
+
+impl Queued {
+    fn add(&mut self, event: OwnedEvent) {
+        match (self.events.back_mut(), event.what) {
             (
                 Some(OwnedEvent {
                     span,
@@ -113,11 +149,7 @@ impl EventQueue {
             ) if *span == event.span => {
                 before.push_str(&text);
             }
-            (_, what) => events.push_back(OwnedEvent { what, ..event }),
+            (_, what) => self.events.push_back(OwnedEvent { what, ..event }),
         }
-    }
-
-    fn pop(&self) -> Option<OwnedEvent> {
-        unpoisoned(&self.0).pop_front()
     }
 }

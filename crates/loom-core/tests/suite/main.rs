@@ -69,6 +69,7 @@ mod answering;
 mod hanging_journals;
 
 mod streams;
+mod streamed_from_afar;
 mod shutting_down;
 mod blocking;
 mod people;
