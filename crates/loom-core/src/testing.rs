@@ -36,7 +36,9 @@ impl RunContext {
     }
 
     /// The same in a loom of the test's own, for example one with a
-    /// [`Recorder`](crate::Recorder).
+    /// [`Recorder`](crate::Recorder). The loom's journal isn't used: a context without a run around
+    /// it can't wait, so that [`RunContext::ask`] is `Invalid` and a gate that asks needs an
+    /// approver. Test what asks with [`Session::run`](crate::Session::run).
     ///
     /// # Panics
     /// As [`RunContext::test`].

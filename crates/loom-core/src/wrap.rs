@@ -62,6 +62,11 @@ impl<S> Wrapped<S> {
     /// [`Wrapped::backoff`] and [`Wrapped::retry_if`]. Errors that end the tree are never
     /// retried. Needs a Tokio runtime with time as soon as it waits.
     ///
+    /// With a journal, what an earlier attempt finished below the step is recorded, and a further
+    /// attempt uses it again instead of running it: only what failed runs anew. What must run in
+    /// every attempt belongs into the step that is retried itself, and what was approved and failed
+    /// is asked about anew.
+    ///
     /// ```
     /// use std::sync::atomic::{AtomicU32, Ordering};
     /// use loom_core::{Error, ErrorKind, Loom, Result, step};
@@ -128,7 +133,8 @@ impl<S> Wrapped<S> {
         Wrapped(Map::new(self.0, map))
     }
 
-    /// Names the step.
+    /// Names the step. A name that is none, the empty one too, is an `Invalid` error when the step
+    /// runs.
     ///
     /// ```
     /// use loom_core::{Error, IntoStep, step};

@@ -24,8 +24,10 @@ impl<S> Named<S> {
 impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Named<S> {
     type Out = S::Out;
 
-    fn run_step(&self, cx: &RunContext, input: I) -> impl Future<Output = Result<S::Out>> + Send {
-        self.inner.run_step(cx, input)
+    async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
+        // An empty name would pass for a step that nobody named.
+        self.name.check()?;
+        self.inner.run_step(cx, input).await
     }
 
     fn step_info(&self) -> Info {

@@ -131,6 +131,14 @@ fn f059_a_map_that_panics_fails_its_step() {
 }
 
 #[test]
+fn an_empty_name_is_refused_and_not_taken_for_none() {
+    let (_, session) = recorded();
+    let error = block_on(session.run(&step(echo).named(""), "go")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.message(), "the name \"\" is empty");
+}
+
+#[test]
 fn a_named_step_goes_by_its_name_wherever_that_was_given() {
     let (recorder, session) = recorded();
     let name = |text: String| async move { Ok::<_, Error>(text) };

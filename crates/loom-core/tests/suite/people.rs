@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Clock, Effect, EffectKind, Error, Limits, Loom, Recorder, Result, RunContext,
-    TokioClock,
+    Attributes, Clock, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder,
+    Result, RunContext, TokioClock,
 };
 use serde_json::json;
 
@@ -63,6 +63,19 @@ fn a_loom_of_the_tests_own_watches_and_limits_what_is_called_by_hand() {
     assert!(spans.iter().all(|it| it.user.as_ref() == cx.user()));
     assert!(spans.iter().all(|it| it.run == *cx.run_id()));
     assert_eq!(loom.running(), 0);
+}
+
+#[test]
+fn a_context_without_a_run_around_it_cannot_wait_for_an_answer() {
+    let loom = Loom::builder().journal(MemoryJournal::default()).build();
+    let cx = RunContext::test_in(&loom, "alice");
+    assert!(!cx.has_journal());
+    let error = block_on(cx.ask::<bool>("sure", "sure?")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(
+        error.message().starts_with("nobody can answer \"sure\""),
+        "{error}"
+    );
 }
 
 #[test]
