@@ -210,16 +210,19 @@ impl RunContext {
         }
     }
 
-    /// Closes an effect whose output was recorded with that output: no limit, gate or body.
-    fn replay<T: Data>(&self, output: Value, input: Option<&dyn Look>) -> Result<T> {
+    /// Closes an effect whose end was recorded with that end: no limit, gate or body.
+    fn replay<T: Data>(&self, recorded: Result<Value>, input: Option<&dyn Look>) -> Result<T> {
         self.set_replayed();
         let span = OpenSpan::open(self, input).map_err(|e| e.at(|| self.path()))?;
         self.emit(EventKind::Replayed);
-        let output = T::from_value(output).map_err(|e| {
-            let message =
-                "what the journal recorded here is of another type: the definition changed";
-            Error::with_source(ErrorKind::Invalid, message, e).at(|| self.path())
+        let output = recorded.and_then(|output| {
+            T::from_value(output).map_err(|e| {
+                let message =
+                    "what the journal recorded here is of another type: the definition changed";
+                Error::with_source(ErrorKind::Invalid, message, e)
+            })
         });
+        let output = output.map_err(|e| e.at(|| self.path()));
         span.close(output.as_ref())
             .map_err(|e| e.at(|| self.path()))?;
         output

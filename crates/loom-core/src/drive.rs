@@ -46,14 +46,19 @@ where
 }
 
 /// Drives a root's body to its end, or to its cancellation, and settles the observers.
-pub(crate) async fn drive<T>(
-    cx: &RunContext,
-    body: impl Future<Output = Result<T>> + Send,
-) -> Result<Outcome<T>> {
+pub(crate) fn drive<'a, T: 'a>(
+    cx: &'a RunContext,
+    body: impl Future<Output = Result<T>> + Send + 'a,
+) -> impl Future<Output = Result<Outcome<T>>> + 'a {
+    // Boxed out here: what an async function is given stays in its future even after it is moved.
+    drive_boxed(cx, Box::pin(caught(body)))
+}
+
+async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>> {
     let tree = cx.tree();
     // Declared before the body, so that on a drop the body's effects close before this settles.
     let end = End(cx);
-    let result = stoppable(&tree.cancel, tree.deadline, Box::pin(caught(body))).await;
+    let result = stoppable(&tree.cancel, tree.deadline, body).await;
     end.close();
     let unsaved = match &tree.journal {
         Some(journal) => Box::pin(save(tree, journal, result.as_ref().err())).await,
@@ -61,7 +66,7 @@ pub(crate) async fn drive<T>(
     };
     let mut settled = settle(tree).await;
     settled.extend(unsaved);
-    settled.extend(tree.journal.as_ref().and_then(give_back));
+    settled.extend(tree.journal.as_deref().and_then(give_back));
     let unseen = end.finish(&settled);
     let report = report(tree, settled);
     match result {

@@ -77,6 +77,7 @@ pub struct Effect {
     attributes: Attributes,
     destructive: bool,
     only_one: bool,
+    keeps_failure: bool,
     /// Boxed, since hardly any effect has it.
     rare: Option<Box<Rare>>,
 }
@@ -98,6 +99,7 @@ impl Effect {
             attributes: Attributes::new(),
             destructive: false,
             only_one: false,
+            keeps_failure: false,
             rare: None,
         }
     }
@@ -149,6 +151,20 @@ impl Effect {
     pub fn only_one(mut self) -> Self {
         self.only_one = true;
         self
+    }
+
+    /// Says that whoever opens it takes its failure as a value. A journal then records a failure
+    /// like an output, so that a run that goes on from there gets the same one, and the body doesn't
+    /// run again. Not for what is tried again when it fails. Errors that end the tree are never
+    /// recorded.
+    #[must_use]
+    pub fn keeping_failure(mut self) -> Self {
+        self.keeps_failure = true;
+        self
+    }
+
+    pub(crate) fn keeps_failure(&self) -> bool {
+        self.keeps_failure
     }
 
     pub(crate) fn is_only_one(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::ids::RunId;
 use crate::scope::Scope;
 
 pub use memory::MemoryJournal;
-pub(crate) use record::{AnswerRecord, OutputRecord, RunRecord, Status};
+pub(crate) use record::{AnswerRecord, FailureRecord, OutputRecord, RunRecord, Status};
 pub(crate) use run_journal::{Answer, Held, RunJournal};
 
 /// Which root run a record belongs to: a run is found only in its own partition.

@@ -51,48 +51,54 @@ impl Launch {
         Handle::new(self.run_id.clone(), self.cancel.clone())
     }
 
-    pub(crate) async fn run<I: Data, M, S>(self, step: &S, input: I) -> Result<Outcome<S::Out>>
+    pub(crate) async fn run<I: Data, M, S>(&self, step: &S, input: I) -> Result<Outcome<S::Out>>
     where
         S: IntoStep<I, M>,
         S::Out: Data,
     {
         let _admitted = self.admit()?;
-        let ids = &self.session.parts.ids;
-        let trace = self
-            .session
-            .caller
-            .map_or_else(|| ids.trace_id(), |caller| caller.trace_id);
-        let mut origin = self.origin(Some(trace))?;
-        if self.session.parts.journal.is_some() {
-            // The bare context takes the first span id, the root the second.
-            let root = SpanId::nth(origin.span_seed, 1).to_string();
-            let info = step.step_info();
-            let record = RunRecord::new(
-                trace.to_string(),
-                root,
-                info.name.to_string(),
-                input.to_value()?,
-                origin.limits,
-            );
-            let body = Box::pin(caught(self.begin(record, &info)));
-            let begun = Box::pin(stoppable(&self.cancel, origin.deadline, body));
-            origin.journal = Some(begun.await?);
-        }
-        let cx = self.root(origin);
+        // What it takes to begin is let go before the run begins: its future holds none of it.
+        let cx = match self.session.parts.journal {
+            None => self.root(self.new_origin()?),
+            Some(_) => Box::pin(self.begin_recorded(step.step_info(), &input)).await?,
+        };
         drive(&cx, run_root(&cx, step, input)).await
     }
 
-    pub(crate) async fn resume<I: Data, M, S>(self, step: &S) -> Result<Outcome<S::Out>>
+    pub(crate) async fn resume<I: Data, M, S>(&self, step: &S) -> Result<Outcome<S::Out>>
     where
         S: IntoStep<I, M>,
         S::Out: Data,
     {
         let _admitted = self.admit()?;
+        let (cx, input) = Box::pin(self.take_up(step.step_info())).await?;
+        drive(&cx, run_root(&cx, step, input)).await
+    }
+
+    /// The context of a run that the journal will know.
+    async fn begin_recorded(&self, info: Info, input: &impl Data) -> Result<RunContext> {
+        let mut origin = self.new_origin()?;
+        // The bare context takes the first span id, the root the second.
+        let root = SpanId::nth(origin.span_seed, 1).to_string();
+        let trace = origin.carried.trace.map(|it| it.to_string());
+        let record = RunRecord::new(
+            trace.unwrap_or_default(),
+            root,
+            info.name.to_string(),
+            input.to_value()?,
+            origin.limits,
+        );
+        let body = Box::pin(caught(self.begin(record, &info)));
+        let begun = stoppable(&self.cancel, origin.deadline, body).await?;
+        origin.journal = Some(Box::new(begun));
+        Ok(self.root(origin))
+    }
+
+    /// The context and the input of a run that the journal knows.
+    async fn take_up<I: Data>(&self, info: Info) -> Result<(RunContext, I)> {
         let mut origin = self.origin(None)?;
-        let info = step.step_info();
         let body = Box::pin(caught(self.recall(&info)));
-        let recalled = Box::pin(stoppable(&self.cancel, origin.deadline, body));
-        let (journal, record) = recalled.await?;
+        let (journal, record) = stoppable(&self.cancel, origin.deadline, body).await?;
         origin.carried = Carried {
             trace: Some(trace_of(&record)?),
             root_span: span_of(&record),
@@ -108,9 +114,15 @@ impl Launch {
             Error::with_source(ErrorKind::Invalid, message, e)
         })?;
         origin.limits = record.limits.lowered_to(origin.limits);
-        origin.journal = Some(journal);
-        let cx = self.root(origin);
-        drive(&cx, run_root(&cx, step, input)).await
+        origin.journal = Some(Box::new(journal));
+        Ok((self.root(origin), input))
+    }
+
+    /// What a new run begins with: the caller's trace, or one of its own.
+    fn new_origin(&self) -> Result<Origin> {
+        let ids = &self.session.parts.ids;
+        let caller = self.session.caller.map(|caller| caller.trace_id);
+        self.origin(Some(caller.unwrap_or_else(|| ids.trace_id())))
     }
 
     fn admit(&self) -> Result<Admitted> {

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::context::RunContext;
@@ -15,18 +16,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::span::closed_from_above;
 
 /// Runs the future on this task; a panic in it becomes its text.
-pub(crate) async fn caught<T>(
+pub(crate) fn caught<T>(
     future: impl Future<Output = T> + Send,
-) -> std::result::Result<T, String> {
-    let mut future = pin!(future);
-    poll_fn(
-        |task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(spent(panic))),
-        },
-    )
-    .await
+) -> impl Future<Output = std::result::Result<T, String>> + Send {
+    let caught = AssertUnwindSafe(future).catch_unwind();
+    caught.map(|ended| ended.map_err(spent))
 }
 
 /// Runs the function; a panic in it becomes its text.

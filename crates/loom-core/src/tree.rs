@@ -30,7 +30,7 @@ pub(crate) struct Tree {
     pub(crate) cancel: Arc<Cancel>,
     pub(crate) deadline: Option<tokio::time::Instant>,
     pub(crate) budget: Arc<Budget>,
-    pub(crate) journal: Option<RunJournal>,
+    pub(crate) journal: Option<Box<RunJournal>>,
     /// Where the run's stream, if it has one, takes its events from.
     queue: Option<Arc<EventQueue>>,
     /// Whether an earlier attempt is gone on with, and its root span.
@@ -61,7 +61,7 @@ pub(crate) struct Origin {
     pub(crate) deadline: Option<tokio::time::Instant>,
     pub(crate) limits: Limits,
     pub(crate) queue: Option<Arc<EventQueue>>,
-    pub(crate) journal: Option<RunJournal>,
+    pub(crate) journal: Option<Box<RunJournal>>,
     pub(crate) span_seed: u64,
     pub(crate) carried: Carried,
 }

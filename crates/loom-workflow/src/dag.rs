@@ -113,7 +113,8 @@ impl<I: Data> Dag<I> {
         S: IntoStep<J, M>,
         S::Out: Data,
     {
-        self.add(name.into(), takes, step, |result| result, Name::EMPTY)
+        let node = StepNode::new(name.into(), step);
+        self.add(takes, node, |result| result, Name::EMPTY)
     }
 
     /// Adds a node whose failure is a value and cancels nothing: what it gives is its
@@ -153,7 +154,8 @@ impl<I: Data> Dag<I> {
         S: IntoStep<J, M>,
         S::Out: Data,
     {
-        self.add(name.into(), takes, step, Settled::of, "settled".into())
+        let node = StepNode::new(name.into(), step).keeping_failure();
+        self.add(takes, node, Settled::of, "settled".into())
     }
 
     /// How many bodies run at the same time, 8 unless said otherwise (0 counts as 1): a node that
@@ -194,9 +196,8 @@ impl<I: Data> Dag<I> {
 
     fn add<V, J, M, S, O>(
         &mut self,
-        name: Name,
         takes: V,
-        step: S,
+        node: StepNode<V::Value, J, M, S>,
         finish: fn(Result<S::Out>) -> Result<O>,
         detail: Name,
     ) -> Var<O>
@@ -208,14 +209,14 @@ impl<I: Data> Dag<I> {
         S::Out: Data,
         O: Send + 'static,
     {
-        self.names.take_once(&name);
+        let name = node.name();
+        self.names.take_once(name);
         let places = self.own_places(&takes, || format!("the node {name:?}"));
-        let info = node_info(&name, step.step_info());
+        let info = node_info(name, node.step_info());
         self.parts
             .push(info.with_detail(detail).joining(places.len() > 1));
         self.takes.push(places);
-        let step = StepNode::<V::Value, J, M, S>::new(name, step);
-        self.nodes.push(Box::new(DagStep::new(takes, step, finish)));
+        self.nodes.push(Box::new(DagStep::new(takes, node, finish)));
         Var::at(Place {
             dag: self.id,
             index: self.nodes.len(),

@@ -4,7 +4,7 @@ use std::any::{Any, type_name};
 use std::marker::PhantomData;
 
 use loom_core::{
-    Accepts, BoxFuture, Data, Effect, EffectKind, Error, ErrorKind, IntoStep, Name, Result,
+    Accepts, BoxFuture, Data, Effect, EffectKind, Error, ErrorKind, Info, IntoStep, Name, Result,
     ResultExt, RunContext,
 };
 
@@ -31,6 +31,7 @@ pub(crate) fn take<T: 'static>(payload: Payload) -> Result<T> {
 pub struct StepNode<T, I, M, S> {
     name: Name,
     index: Option<usize>,
+    keeps_failure: bool,
     step: S,
     types: PhantomData<fn(T, I) -> M>,
 }
@@ -46,6 +47,7 @@ where
         Self {
             name,
             index: None,
+            keeps_failure: false,
             step,
             types: PhantomData,
         }
@@ -59,8 +61,20 @@ where
         }
     }
 
+    /// The same for whoever takes its failure as a value.
+    pub(crate) fn keeping_failure(self) -> Self {
+        Self {
+            keeps_failure: true,
+            ..self
+        }
+    }
+
     pub(crate) fn name(&self) -> &Name {
         &self.name
+    }
+
+    pub(crate) fn step_info(&self) -> Info {
+        self.step.step_info()
     }
 
     /// Runs the step, once below one effect.
@@ -98,7 +112,11 @@ where
     }
 
     fn effect(&self) -> Effect {
-        Effect::new(EffectKind::Step, self.name.clone())
+        let effect = Effect::new(EffectKind::Step, self.name.clone());
+        match self.keeps_failure {
+            true => effect.keeping_failure(),
+            false => effect,
+        }
     }
 
     async fn open(&self, cx: &RunContext, effect: Effect, value: T) -> Result<S::Out> {

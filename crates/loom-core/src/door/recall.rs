@@ -7,7 +7,7 @@ use crate::data::{Data, Look};
 use crate::effect::EffectKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::UserId;
-use crate::journal::{OutputRecord, RunJournal, Slot};
+use crate::journal::{FailureRecord, OutputRecord, RunJournal, Slot};
 
 /// An effect's place in the journal, held from before it opens until it is closed.
 pub(super) struct Record<'a> {
@@ -52,8 +52,8 @@ impl<'a> Record<'a> {
         self.input.as_deref()
     }
 
-    /// What an earlier attempt recorded here.
-    pub(super) async fn recorded(&self) -> Result<Option<Value>> {
+    /// What an earlier attempt recorded here: an output, or a failure that was taken as a value.
+    pub(super) async fn recorded(&self) -> Result<Option<Result<Value>>> {
         let Some(value) = self.journal.get(Slot::Output(&self.path)).await? else {
             return Ok(None);
         };
@@ -67,7 +67,10 @@ impl<'a> Record<'a> {
             let message = "it was recorded with another input: the definition or something it depends on changed";
             return Err(Error::invalid(message).at(|| self.path.clone()));
         }
-        Ok(Some(record.output))
+        Ok(Some(match record.failure {
+            None => Ok(record.output),
+            Some(failure) => Err(failure.into_error()),
+        }))
     }
 
     /// Counts a call for good before it is made: however it ends, it may have been billed.
@@ -86,13 +89,26 @@ impl<'a> Record<'a> {
     /// Records how the effect ended.
     pub(super) async fn end(&self, result: &Result<impl Data>) -> Result<()> {
         match result {
-            Ok(output) => match self.keep(output).await {
-                Ok(()) => Ok(()),
-                Err(unkept) => self.spend_approvals().await.and(Err(unkept)),
-            },
+            Ok(output) => {
+                let kept = match output.to_value() {
+                    Ok(output) => self.keep(output, None).await,
+                    Err(unwritable) => Err(unwritable),
+                };
+                match kept {
+                    Ok(()) => Ok(()),
+                    Err(unkept) => self.spend_approvals().await.and(Err(unkept)),
+                }
+            }
             // It goes on later, under the approval it has.
             Err(error) if error.kind() == ErrorKind::Paused => Ok(()),
-            Err(_) => self.spend_approvals().await,
+            Err(error) => {
+                self.spend_approvals().await?;
+                if self.cx.effect().keeps_failure() && !error.ends_tree() {
+                    let failure = FailureRecord::of(error);
+                    self.keep(Value::Null, Some(failure)).await?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -102,11 +118,12 @@ impl<'a> Record<'a> {
     }
 
     /// Records what the effect gave.
-    async fn keep(&self, output: &impl Data) -> Result<()> {
+    async fn keep(&self, output: Value, failure: Option<FailureRecord>) -> Result<()> {
         let record = OutputRecord {
             user: self.cx.user().map(ToString::to_string),
             input: self.input.clone(),
-            output: output.to_value()?,
+            output,
+            failure,
         };
         if self.is_call() {
             // First, so that a crash forgets nothing that a provider has billed.

@@ -57,6 +57,23 @@ impl ErrorKind {
         }
     }
 
+    /// The kind of this name in records.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::Failed,
+            Self::Upstream,
+            Self::Timeout,
+            Self::Invalid,
+            Self::Denied,
+            Self::Interrupted,
+            Self::Cancelled,
+            Self::Paused,
+            Self::Panicked,
+            Self::Internal,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     pub(super) fn is_ever_retryable(self) -> bool {
         matches!(self, Self::Failed | Self::Timeout | Self::Upstream)
     }

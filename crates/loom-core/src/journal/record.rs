@@ -105,6 +105,36 @@ pub(crate) struct OutputRecord {
     /// SHA-256 of the input's JSON, in hex; absent where nothing was given.
     pub(crate) input: Option<String>,
     pub(crate) output: Value,
+    /// Present where it failed and that was taken as a value; then there is no output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<FailureRecord>,
+}
+
+/// How an effect failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FailureRecord {
+    kind: String,
+    message: String,
+    path: String,
+    retryable: bool,
+}
+
+impl FailureRecord {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self {
+            kind: error.kind().as_str().to_owned(),
+            message: error.message().to_owned(),
+            path: error.path().unwrap_or_default().to_owned(),
+            retryable: error.is_retryable(),
+        }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        let kind = ErrorKind::named(&self.kind).unwrap_or(ErrorKind::Failed);
+        Error::new(kind, self.message)
+            .retryable(self.retryable)
+            .at(|| self.path)
+    }
 }
 
 impl OutputRecord {

@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use loom_core::{Accepts, BoxFuture, Branch, Data, Error, ErrorKind, IntoStep, Result, RunContext};
+use loom_core::{
+    Accepts, BoxFuture, Branch, Data, Error, ErrorKind, Info, IntoStep, Name, Result, RunContext,
+};
 
 use crate::chain::Chain;
 use crate::node::{Node, Payload, StepNode, take};
@@ -43,7 +45,15 @@ impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
         S: IntoStep<J, M>,
         S::Out: Data,
     {
-        self.with_each(concurrency_max, step, |result| result, "for each item")
+        let info = step.step_info();
+        let node = |name| StepNode::new(name, step);
+        self.with_each(
+            concurrency_max,
+            info,
+            node,
+            |result| result,
+            "for each item",
+        )
     }
 
     /// [`Chain::each`] in which every item comes to its own end: gives each one's [`Settled`]
@@ -78,14 +88,17 @@ impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
         S::Out: Data,
     {
         let detail = "for each item, settled";
-        self.with_each(concurrency_max, step, Settled::of, detail)
+        let info = step.step_info();
+        let node = |name| StepNode::new(name, step).keeping_failure();
+        self.with_each(concurrency_max, info, node, Settled::of, detail)
     }
 
     /// How many run at a time isn't in the detail: a run may be resumed with another number.
     fn with_each<J, M, S, O>(
         mut self,
         concurrency_max: usize,
-        step: S,
+        info: Info,
+        node: impl FnOnce(Name) -> StepNode<T, J, M, S>,
         finish: fn(Result<S::Out>) -> Result<O>,
         detail: &'static str,
     ) -> Chain<I, Vec<O>>
@@ -96,12 +109,11 @@ impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
         S::Out: Data,
         O: Send + 'static,
     {
-        let info = step.step_info();
         let name = self.names.of_step(&info, self.outline.len() + 1);
         self.outline
             .then(node_info(&name, info).with_detail(detail));
         self.with_node(EachNode {
-            step: StepNode::<T, J, M, S>::new(name, step),
+            step: node(name),
             concurrency_max: concurrency_max.max(1),
             finish,
             types: PhantomData,

@@ -39,10 +39,13 @@ pub(crate) struct Visit<'a> {
 impl Visit<'_> {
     fn effect(&self) -> Effect {
         let effect = Effect::new(EffectKind::Step, self.name.clone());
-        if self.repeats {
-            effect
-        } else {
-            effect.only_one()
+        let effect = match self.repeats {
+            true => effect,
+            false => effect.only_one(),
+        };
+        match self.is_settled {
+            true => effect.keeping_failure(),
+            false => effect,
         }
     }
 

@@ -3,6 +3,7 @@
 use loom_core::{Accepts, Branch, Data, Error, IntoStep, Result, RunContext};
 use serde::{Deserialize, Serialize};
 
+use crate::node::StepNode;
 use crate::parallel::{Branches, CONCURRENCY_MAX, Placed, PlacedList, Places};
 
 /// How one branch came out, where branches are settled.
@@ -96,9 +97,10 @@ where
     type Placed = Settle<PlacedList<T, J, M, S>>;
 
     fn place(self, places: &mut Places<'_>) -> Self::Placed {
-        let placed = self.0.place(places);
+        let PlacedList(nodes) = self.0.place(places);
         places.outline.settle();
-        Settle(placed)
+        let nodes = nodes.into_iter().map(StepNode::keeping_failure);
+        Settle(PlacedList(nodes.collect()))
     }
 }
 

@@ -56,9 +56,9 @@ macro_rules! tuple {
             type Placed = Settle<PlacedTuple<($(StepNode<T, $J, $M, $S>,)+)>>;
 
             fn place(self, places: &mut Places<'_>) -> Self::Placed {
-                let placed = self.0.place(places);
+                let PlacedTuple(nodes) = self.0.place(places);
                 places.outline.settle();
-                Settle(placed)
+                Settle(PlacedTuple(($(nodes.$i.keeping_failure(),)+)))
             }
         }
 

@@ -181,7 +181,7 @@ impl Model<'_> {
         let at_once = match &inputs {
             Err(failure) => Some(Err(failure.clone())),
             Ok(inputs) if self.before.recorded.contains(&(node, visit)) => {
-                Some(Ok(json!(text::output(&name(node), visit, inputs))))
+                Some(self.result(node, visit, inputs))
             }
             Ok(_) => None,
         };
@@ -230,20 +230,27 @@ impl Model<'_> {
             self.after.answered.insert(visit);
             return Ok(());
         }
-        let name = name(open.node);
-        let result = match it.fails_at == Some(open.visit) {
+        self.end(open, self.result(open.node, open.visit, &open.inputs))
+    }
+
+    /// What a visit gives.
+    fn result(&self, node: usize, visit: u32, inputs: &str) -> Result<Value, Failure> {
+        let (name, it) = (name(node), &self.shape.nodes[node]);
+        match it.fails_at == Some(visit) {
             true => Err((ErrorKind::Failed, format!("{name} fails"))),
-            false => Ok(json!(text::output(&name, open.visit, &open.inputs))),
-        };
-        self.end(open, result)
+            false => Ok(json!(text::output(&name, visit, inputs))),
+        }
     }
 
     fn end(&mut self, open: &Open, result: Result<Value, Failure>) -> Result<(), Failure> {
         if result.is_ok() {
             self.trace.visited.push(name(open.node));
-            self.after.recorded.insert((open.node, open.visit));
         }
         let it = &self.shape.nodes[open.node];
+        if result.is_ok() || it.settled {
+            // A failure that is a value is recorded like an output.
+            self.after.recorded.insert((open.node, open.visit));
+        }
         let value = match result {
             Ok(value) if it.settled => json!({"done": value}),
             Ok(value) => value,

@@ -25,6 +25,7 @@ mod parallel_lists;
 mod parallel_failures;
 mod parallel_endings;
 mod parallel_settled;
+mod settled_resuming;
 mod dag;
 mod dag_building;
 mod dag_endings;
