@@ -307,10 +307,12 @@ impl RunContext {
     pub(crate) fn emit(&self, kind: EventKind<'_>) {
         if !self.is_closed() {
             self.tell(kind);
+            self.frame().tree.wake_reader();
         }
     }
 
-    /// The same of an effect that closes or has settled.
+    /// The same where a lock is held, or of an effect that closes or has settled. Whoever calls
+    /// this wakes the stream's reader afterwards.
     pub(crate) fn tell(&self, kind: EventKind<'_>) {
         if self.is_watched() {
             let event = Event {

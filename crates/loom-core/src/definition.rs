@@ -4,26 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::Digest;
 
 use crate::data::Data;
 use crate::error::Result;
-use crate::info::{Info, Link};
+use crate::hex::hex;
+use crate::info::{Info, Kind, Link};
 use crate::journal::OutputRecord;
 use crate::name::Name;
 
 /// How many differences are told apart; the others are counted.
 const DIFFERENCES_MAX: usize = 5;
+/// What lies deeper is told by its hash alone: a value must be no deeper than JSON is read back.
+const DEPTH_MAX: usize = 48;
 
 impl Info {
     /// The definition's hash: 64 hex digits that change when what it means changes, and only then.
     ///
     /// Its meaning is the names and kinds of all parts, what their details say, which link leads
     /// from where to where by which label, and, where a part takes several values together, their
-    /// order. The order in which parts and other links were declared, and its own name, mean
-    /// nothing. The code of functions isn't seen.
+    /// order. The order in which parts and other links were declared, wrappers (`.retry(..)`) and its
+    /// own name mean nothing, but parts of one name are told apart by their order. The code of functions isn't
+    /// seen.
     ///
     /// # Errors
-    /// `Internal` for a definition nested deeper than JSON is read back.
+    /// `Invalid` if the definition can't be written as JSON.
     ///
     /// ```
     /// use loom_core::{Info, Kind};
@@ -84,6 +89,18 @@ struct Edge {
 
 impl Definition {
     pub(crate) fn of(info: &Info) -> Self {
+        Self::at(info, 0)
+    }
+
+    fn at(info: &Info, depth: usize) -> Self {
+        let info = unwrapped(info);
+        if depth == DEPTH_MAX {
+            return Self {
+                kind: info.kind.as_str().to_owned(),
+                detail: hex(&sha2::Sha256::digest(format!("{info:?}"))),
+                ..Self::default()
+            };
+        }
         let names = names(&info.parts);
         let name = |part: Option<usize>| {
             let name = part.and_then(|i| names.get(i));
@@ -117,7 +134,7 @@ impl Definition {
             parts: names
                 .iter()
                 .cloned()
-                .zip(info.parts.iter().map(Self::of))
+                .zip(info.parts.iter().map(|part| Self::at(part, depth + 1)))
                 .collect(),
         }
     }
@@ -200,20 +217,44 @@ impl Definition {
     }
 }
 
+/// What a wrapper holds: a retry around a step changes nothing that is recorded of the step.
+fn unwrapped(mut info: &Info) -> &Info {
+    while let [inner] = &info.parts[..]
+        && info.kind == Kind::Function
+        && info.links.is_empty()
+        && info.detail.is_empty()
+        && !info.joins
+        && inner.node_name() == info.name
+    {
+        info = inner;
+    }
+    info
+}
+
 /// The parts' names, told apart where two are alike and where there is none.
 fn names(parts: &[Info]) -> Vec<String> {
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    let name = |part: &Info| {
+    let own = |part: &Info| {
         let own = part.node_name();
-        let own = own.or_else(|| Name::from(part.kind.as_str())).to_string();
-        let n = taken.entry(own.clone()).or_default();
-        *n += 1;
-        match *n {
-            1 => own,
-            n => format!("{own}#{n}"),
-        }
+        own.or_else(|| Name::from(part.kind.as_str())).to_string()
     };
-    parts.iter().map(name).collect()
+    let all: BTreeSet<String> = parts.iter().map(own).collect();
+    let mut given = BTreeSet::new();
+    let mut names = Vec::with_capacity(parts.len());
+    for part in parts {
+        let own = own(part);
+        let mut name = own.clone();
+        let mut n = 1;
+        while !given.insert(name.clone()) {
+            n += 1;
+            name = format!("{own}#{n}");
+            if all.contains(&name) {
+                // That is what some part is really called.
+                name.clone_from(&own);
+            }
+        }
+        names.push(name);
+    }
+    names
 }
 
 fn shown(name: &str, otherwise: &str) -> String {
@@ -240,7 +281,6 @@ impl fmt::Display for Edge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::info::Kind;
 
     fn part(name: &'static str) -> Info {
         Info::new(name, Kind::Function)
@@ -308,6 +348,49 @@ mod tests {
             before.definition_hash().unwrap(),
             outer(merge(false, links(0, 0))).definition_hash().unwrap()
         );
+    }
+
+    #[test]
+    fn parts_of_one_name_are_told_apart_from_those_that_are_called_so() {
+        let parts = |second: &'static str| {
+            let parts = [part("a"), part("a").with_detail(second), part("a#2")];
+            Info::new("it", Kind::Workflow).with_parts(parts)
+        };
+        assert_eq!(
+            parts("now").difference_from(&parts("then")).unwrap(),
+            r#""a#3" said "then", now "now""#
+        );
+    }
+
+    #[test]
+    fn a_wrapper_around_a_part_changes_nothing() {
+        let whole = |part: Info| Info::new("it", Kind::Workflow).with_parts([part]);
+        let plain = whole(part("a"));
+        let wrapped = whole(part("a").wrapped().wrapped());
+        assert_eq!(wrapped.difference_from(&plain), None);
+        assert_eq!(
+            wrapped.definition_hash().unwrap(),
+            plain.definition_hash().unwrap()
+        );
+        let agent = Info::new("", Kind::Agent);
+        assert_eq!(
+            whole(agent.clone().wrapped()).difference_from(&whole(agent)),
+            None
+        );
+    }
+
+    #[test]
+    fn however_deep_it_is_a_definition_can_be_recorded_and_a_change_is_seen() {
+        let deep = |innermost: &'static str| {
+            (0..200).fold(part(innermost), |inner, _| {
+                Info::new("it", Kind::Workflow).with_parts([inner])
+            })
+        };
+        let definition = Definition::of(&deep("a"));
+        let value = definition.to_value().unwrap();
+        assert_eq!(Definition::from_value(value).unwrap(), definition);
+        assert_ne!(definition, Definition::of(&deep("b")));
+        assert_eq!(definition, Definition::of(&deep("a")));
     }
 
     #[test]

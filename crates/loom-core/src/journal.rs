@@ -26,7 +26,8 @@ pub struct JournalRun {
     pub root: RunId,
 }
 
-/// Which record of a run.
+/// Which record of a run. A store keeps what it is given under any slot, also under one that came
+/// after it was written (by its `Debug` form, for example), and refuses none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Slot<'a> {

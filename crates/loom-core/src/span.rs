@@ -22,7 +22,9 @@ impl<'a> OpenSpan<'a> {
             return Err(closed_from_above(CancelReason::Dropped));
         };
         if around.life().open_below(cx, || cx.tell_opened(input)) {
-            return Ok(Self { cx });
+            let span = Self { cx };
+            cx.tree().wake_reader();
+            return Ok(span);
         }
         around.alive()?;
         Err(closed_from_above(CancelReason::Dropped))
@@ -60,13 +62,19 @@ impl RunContext {
         if self.parent().is_none() {
             self.tree().set_told();
         }
-        self.emit(EventKind::Opened { input });
+        self.tell(EventKind::Opened { input });
         if self.tree().resumed && self.parent().is_none() {
-            self.tell_note(&Note::Resumed, &Attributes::new());
+            self.tell(EventKind::Noted {
+                note: &Note::Resumed,
+                attributes: &Attributes::new(),
+            });
         }
         if let Some(user) = self.effect().acting_as() {
             let user = Some(user.clone());
-            self.tell_note(&Note::ActingAs { user }, &Attributes::new());
+            self.tell(EventKind::Noted {
+                note: &Note::ActingAs { user },
+                attributes: &Attributes::new(),
+            });
         }
     }
 
@@ -74,6 +82,8 @@ impl RunContext {
     fn close(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
         if self.life().begin_closing() {
             self.tell_closed(ending, error, output);
+            // Not before it has left: to wake may mean to poll what waits for that.
+            self.tree().wake_reader();
         }
     }
 

@@ -109,13 +109,17 @@ struct Queued {
 
 impl EventQueue {
     pub(crate) fn push(&self, event: &Event<'_>) {
-        let event = OwnedEvent::of(event);
+        unpoisoned(&self.0).add(OwnedEvent::of(event));
+    }
+
+    pub(crate) fn wake_reader(&self) {
         let reader = {
             let mut queued = unpoisoned(&self.0);
-            queued.add(event);
-            queued.reader.take()
+            match queued.events.is_empty() {
+                true => None,
+                false => queued.reader.take(),
+            }
         };
-        // Not under the lock: to wake may mean to poll.
         if let Some(reader) = reader {
             reader.wake();
         }

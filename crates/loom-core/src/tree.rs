@@ -145,6 +145,14 @@ impl Tree {
         }
     }
 
+    /// Wakes whoever reads the run's stream, if there is something new for it. To wake may mean to
+    /// poll, on this very thread: never under a lock.
+    pub(crate) fn wake_reader(&self) {
+        if let Some(queue) = &self.queue {
+            queue.wake_reader();
+        }
+    }
+
     pub(crate) fn tally(&self) -> Tally {
         self.progress().tally.clone()
     }
