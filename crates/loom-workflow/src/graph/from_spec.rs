@@ -10,6 +10,7 @@ use crate::graph::alike::hint;
 use crate::graph::body::{Body, Visit};
 use crate::graph::draft::{By, Draft, DraftEdge, DraftNode};
 use crate::graph::joined::Inputs;
+use crate::graph::router;
 use crate::graph::spec::{EdgeSpec, GraphSpec, NodeSpec};
 use crate::graph::steps::Steps;
 
@@ -49,14 +50,16 @@ fn add_node(draft: &mut Draft, node: &NodeSpec, steps: &Steps) {
         routed_by: node.router.clone(),
     });
     if let Some(router) = &node.router {
-        match steps.routers.get(router) {
-            Some(picks) => draft.routers.push((node.name.clone(), picks.clone())),
-            None => draft.wrong.push(format!(
+        let picks = steps.routers.get(router).cloned().unwrap_or_else(|| {
+            draft.wrong.push(format!(
                 "the node {:?}: no router is registered as {router:?} ({})",
                 node.name,
                 hint(router, steps.routers.keys())
-            )),
-        }
+            ));
+            // Else its labels would be told to have no router at all.
+            router::of_text(str::to_owned)
+        });
+        draft.routers.push((node.name.clone(), picks));
     }
     if node.settle {
         draft.settled.push(node.name.clone());
