@@ -67,7 +67,7 @@ async fn main() -> Result<()> {
     let both = Workflow::chain("languages")
         .parallel((in_english, in_latin).settle())
         .build();
-    let (english, latin) = session.run(&both, text.as_str()).await?.into_parts().0;
+    let (english, latin) = session.run(&both, text.as_str()).await?.output;
     println!("English: {english:?}");
     if let Settled::Failed { kind, message } = latin {
         println!("Latin: {kind}, {message}");

@@ -67,7 +67,7 @@ pub struct Settle<B>(pub(crate) B);
 ///
 /// # futures::executor::block_on(async {
 /// let workflow = Workflow::chain("both").parallel((works, breaks).settle()).build();
-/// let (one, other) = Loom::builder().build().session("alice").run(&workflow, 7u64).await?.into_parts().0;
+/// let (one, other) = Loom::builder().build().session("alice").run(&workflow, 7u64).await?.output;
 /// assert_eq!(one, Settled::Done(7));
 /// assert_eq!(other.done(), None);
 /// # Ok::<(), loom_core::Error>(())
