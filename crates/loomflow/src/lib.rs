@@ -15,6 +15,8 @@
 #![cfg_attr(feature = "full", doc = "")]
 #![cfg_attr(feature = "full", doc = include_str!("../../../README.md"))]
 
+pub mod guide;
+
 #[cfg(feature = "agents")]
 pub use loom_agent::{
     Agent, AgentBuilder, EchoModel, FnModel, Message, Model, Part, Prompt, Reply, Request,
