@@ -1,5 +1,7 @@
 //! Agents and workflows that compose both ways, under one user, one trace and one audit log.
 //!
+//! The [guide] shows every shape of workflow, in programs that are compiled.
+//!
 //! Everything of the core and of workflows stands at the root of this crate. Features add to it
 //! and change nothing that runs:
 //!
