@@ -134,6 +134,8 @@ pub struct Link {
     pub to: Option<usize>,
     /// What picks it, where one of several is picked; empty otherwise.
     pub label: Name,
+    /// Whether it is picked when no label fits.
+    pub otherwise: bool,
     /// Whether it goes back to an earlier part.
     pub back: bool,
 }
@@ -169,6 +171,21 @@ impl Link {
     pub fn labelled(mut self, label: impl Into<Name>) -> Self {
         self.label = label.into();
         self
+    }
+
+    /// The same, picked when no label fits.
+    #[must_use]
+    pub fn picked_otherwise(mut self) -> Self {
+        self.otherwise = true;
+        self
+    }
+
+    /// What picks it, in words; empty where nothing does.
+    pub fn picked_by(&self) -> &str {
+        match self.otherwise {
+            true => "(otherwise)",
+            false => &self.label,
+        }
     }
 
     /// The same, going back to an earlier part or not.

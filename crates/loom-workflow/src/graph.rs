@@ -6,6 +6,7 @@ mod steps;
 mod from_spec;
 mod draft;
 mod check;
+mod ways;
 mod alike;
 mod assemble;
 mod router;
@@ -241,7 +242,8 @@ impl Graph {
     ///
     /// # Errors
     /// `Invalid`, naming everything that is wrong at once: names that are none, are there twice or
-    /// are unknown (with the one that may be meant), nodes that can't be reached or lead nowhere, a
+    /// are unknown (with the one that may be meant), nodes that can't be reached, lead nowhere or go
+    /// round for ever, a
     /// missing start or end, routers beside plain edges, labels that are there twice, limits of 0.
     pub fn build_as<I: Data, O: GraphOutput>(self) -> Result<Workflow<I, O::Out>> {
         let draft = self.0;

@@ -74,20 +74,37 @@ impl Outline {
     /// The parts side by side don't end each other when one fails.
     pub(crate) fn settle(&mut self) {
         for part in &self.beside {
-            self.parts[*part].detail = "settled".into();
+            let detail = &mut self.parts[*part].detail;
+            *detail = match detail.is_empty() {
+                true => "settled".into(),
+                false => format!("{detail}, settled").into(),
+            };
+        }
+    }
+
+    /// The parts side by side are a list: their paths have an index.
+    pub(crate) fn list(&mut self) {
+        for part in &self.beside {
+            self.parts[*part].detail = "of a list".into();
         }
     }
 
     /// The parts side by side give together what goes on.
     pub(crate) fn rejoin(&mut self) {
-        self.ends = std::mem::take(&mut self.beside);
+        if !self.beside.is_empty() {
+            self.ends = std::mem::take(&mut self.beside);
+        }
     }
 
-    /// A part that the first one picks by this label.
-    pub(crate) fn choice(&mut self, label: String, part: Info) {
+    /// A part that the first one picks by this label, or by all that have no part.
+    pub(crate) fn choice(&mut self, label: Option<Name>, part: Info) {
         self.parts.push(part);
         let part = self.parts.len() - 1;
-        self.links.push(Link::new(0, part).labelled(label));
+        let link = Link::new(0, part);
+        self.links.push(match label {
+            Some(label) => link.labelled(label),
+            None => link.picked_otherwise(),
+        });
         self.links.push(Link::exit(part));
         self.ends.clear();
     }

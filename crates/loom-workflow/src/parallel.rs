@@ -111,11 +111,10 @@ where
 
     fn place(self, places: &mut Places<'_>) -> Self::Placed {
         let nodes = self.into_iter().enumerate();
-        PlacedList(
-            nodes
-                .map(|(i, step)| places.node(step).at_index(i))
-                .collect(),
-        )
+        let nodes = nodes.map(|(i, step)| places.node(step).at_index(i));
+        let placed = PlacedList(nodes.collect());
+        places.outline.list();
+        placed
     }
 }
 

@@ -87,7 +87,7 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
             self.wrong
                 .push(format!("two handlers for the label {label:?}"));
         }
-        let node = self.handler(&label, handler);
+        let node = self.handler(Some(&label), handler);
         self.handlers.push((label, node));
         self
     }
@@ -103,7 +103,7 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
             self.wrong
                 .push("two handlers for all other labels".to_owned());
         }
-        self.otherwise = Some(self.handler("otherwise", handler));
+        self.otherwise = Some(self.handler(None, handler));
         self
     }
 
@@ -136,15 +136,17 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
         Ok(Workflow::new(self.name, self.outline, plan, &[]))
     }
 
-    fn handler<J, M, S>(&mut self, label: &str, handler: S) -> Box<dyn Node>
+    /// The handler of a label, or of all others.
+    fn handler<J, M, S>(&mut self, label: Option<&Name>, handler: S) -> Box<dyn Node>
     where
         J: Accepts<I> + Data,
         M: 'static,
         S: IntoStep<J, M, Out = O>,
     {
-        let name = self.names.take(format!("route_{label}").into());
+        let called = label.map_or("otherwise", |label| label.as_str());
+        let name = self.names.take(format!("route_{called}").into());
         self.outline
-            .choice(label.to_owned(), node_info(&name, handler.step_info()));
+            .choice(label.cloned(), node_info(&name, handler.step_info()));
         Box::new(StepNode::<I, J, M, S>::new(name, handler))
     }
 }

@@ -4,7 +4,7 @@ use crate::attributes::{Attributes, key};
 use crate::context::RunContext;
 use crate::error::Result;
 use crate::event::Note;
-use crate::info::Info;
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::wrap::Via;
 
@@ -42,6 +42,9 @@ where
     }
 
     fn step_info(&self) -> Info {
-        self.first.step_info()
+        let (first, other) = (self.first.step_info(), self.other.step_info());
+        Info::new(first.node_name(), Kind::Function)
+            .with_parts([first, other])
+            .with_detail("the first that works")
     }
 }

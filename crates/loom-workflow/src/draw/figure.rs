@@ -136,7 +136,7 @@ impl Figure {
         Edge {
             from: from.unwrap_or_else(|| self.start_id()),
             to: to.unwrap_or_else(|| self.end_id()),
-            label: link.label.clone(),
+            label: link.picked_by().to_owned().into(),
             arrow: if link.back {
                 Arrow::Back
             } else {

@@ -80,9 +80,9 @@ fn targets(whole: &Figure, from: Option<usize>, names: &[String]) -> String {
 fn target(link: &Link, names: &[String]) -> String {
     let back = if link.back { "back to " } else { "" };
     let to = link.to.map_or("END", |it| &names[it]);
-    if link.label.is_empty() {
+    if link.picked_by().is_empty() {
         format!("{back}{to}")
     } else {
-        format!("{back}{to} [{}]", one_line(&link.label))
+        format!("{back}{to} [{}]", one_line(link.picked_by()))
     }
 }

@@ -7,13 +7,18 @@ const ALIKE: f64 = 0.8;
 /// How many names are listed.
 const NAMES_MAX: usize = 12;
 
+/// The name that may be meant.
+pub(crate) fn closest<'a>(name: &str, names: impl Iterator<Item = &'a Name>) -> Option<&'a Name> {
+    let name = name.to_lowercase();
+    let likeness = |it: &Name| strsim::jaro_winkler(&it.to_lowercase(), &name);
+    let likely = names.map(|it| (likeness(it), it));
+    let (likeness, it) = likely.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness > ALIKE).then_some(it)
+}
+
 /// The name that may be meant, or which there are.
 pub(crate) fn hint<'a>(name: &str, names: impl Iterator<Item = &'a Name> + Clone) -> String {
-    let likeness = |it: &Name| strsim::jaro_winkler(it, name);
-    let closest = names
-        .clone()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    if let Some(close) = closest.filter(|it| likeness(it) > ALIKE) {
+    if let Some(close) = closest(name, names.clone()) {
         return format!("did you mean {close:?}?");
     }
     let some: Vec<&Name> = names.clone().take(NAMES_MAX).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use loom_core::{Info, Link, Name};
+use loom_core::{Info, Link};
 
 use crate::graph::draft::{By, Draft, DraftEdge, DraftNode};
 use crate::graph::flow::{Edge, Flow};
@@ -71,12 +71,12 @@ pub(crate) fn outline_of(draft: &Draft, flow: &Flow, joins: bool) -> Outline {
             (Some(from), None) => Link::exit(from),
             (None, None) => Link::default(),
         };
-        let label = match &drawn.by {
-            By::All => Name::EMPTY,
-            By::Label(label) => label.clone(),
-            By::Otherwise => "(otherwise)".into(),
+        let link = match &drawn.by {
+            By::All => link,
+            By::Label(label) => link.labelled(label.clone()),
+            By::Otherwise => link.picked_otherwise(),
         };
-        link.labelled(label).backward(edge.back)
+        link.backward(edge.back)
     };
     let parts: Vec<Info> = draft.nodes.iter().map(part).collect();
     let links = flow.edges.iter().zip(&draft.edges).map(link).collect();

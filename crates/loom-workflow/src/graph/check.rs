@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use loom_core::Name;
 
-use crate::graph::alike::hint;
+use crate::graph::alike::{closest, hint};
 use crate::graph::draft::{By, Draft, DraftEdge};
+use crate::graph::ways::Ways;
 use crate::graph::{END, START};
 
 /// What is wrong; nothing for a graph that can be built.
@@ -69,13 +70,13 @@ impl<'a> Check<'a> {
                 self.wrong
                     .push(format!("{}: nothing comes after END", shown(edge)));
             } else if edge.from != START {
-                self.known(&edge.from, || shown(edge));
+                self.known(&edge.from, Some(&START.into()), || shown(edge));
             }
             if edge.to == START {
                 self.wrong
                     .push(format!("{}: nothing comes before START", shown(edge)));
             } else if edge.to != END {
-                self.known(&edge.to, || shown(edge));
+                self.known(&edge.to, Some(&END.into()), || shown(edge));
             }
             if edge.by == By::All && !seen.insert((&edge.from, &edge.to)) {
                 self.wrong.push(format!("{} is there twice", shown(edge)));
@@ -95,7 +96,7 @@ impl<'a> Check<'a> {
                     format!("{source} can't have a router: only what a node gives is routed");
                 self.wrong.push(message);
             } else {
-                self.known(source, || format!("the router of {source:?}"));
+                self.known(source, None, || format!("the router of {source:?}"));
             }
             if !routed.insert(source.as_str()) {
                 self.wrong
@@ -124,10 +125,10 @@ impl<'a> Check<'a> {
 
     fn marks(&mut self) {
         for name in &self.draft.settled {
-            self.known(name, || format!("`.settle({name:?})`"));
+            self.known(name, None, || format!("`.settle({name:?})`"));
         }
         for name in &self.draft.sinks {
-            self.known(name, || format!("`.sink({name:?})`"));
+            self.known(name, None, || format!("`.sink({name:?})`"));
             if self.out.contains_key(name.as_str()) {
                 let message = format!("{name:?} is a sink, yet an edge leads out of it");
                 self.wrong.push(message);
@@ -148,38 +149,51 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether all nodes lie on a way from the start, and lead somewhere.
+    /// Whether all nodes lie on a way from the start to the end, or to where it is meant to stop.
     fn ways(&mut self) {
-        let mut found: HashSet<&str> = HashSet::new();
-        let mut next = vec![START];
-        while let Some(name) = next.pop() {
-            if found.insert(name) {
-                let edges = self.out.get(name).into_iter().flatten();
-                next.extend(edges.map(|edge| edge.to.as_str()));
-            }
-        }
-        let sinks: HashSet<&str> = self.draft.sinks.iter().map(Name::as_str).collect();
-        for node in &self.draft.nodes {
+        let draft = self.draft;
+        let ways = Ways::of(draft, |name| self.meant(name));
+        let starts = self.out.contains_key(START);
+        let (found, ending) = (ways.from_start(), ways.to_an_end());
+        let sinks: HashSet<&str> = draft.sinks.iter().map(Name::as_str).collect();
+        for node in &draft.nodes {
             let name = node.name.as_str();
-            if !found.contains(name) && self.out.contains_key(START) {
+            if name == START || name == END {
+                continue;
+            }
+            if starts && !found.contains(name) {
                 self.wrong
                     .push(format!("{name:?} can't be reached from START"));
             }
-            if !self.out.contains_key(name) && !sinks.contains(name) {
+            if !ways.leads_on(name) && !sinks.contains(name) {
                 self.wrong.push(format!("{name:?} leads nowhere: give it an edge, to END for example, or say `.sink({name:?})`"));
+            } else if !ending.contains(name) && !sinks.contains(name) {
+                self.wrong.push(format!(
+                    "{name:?} goes round for ever: no way leads from it to END"
+                ));
             }
         }
-        if !found.contains(END) && self.out.contains_key(START) {
+        if starts && !found.contains(END) {
             self.wrong.push("nothing leads to END".to_owned());
         }
     }
 
-    /// Says so if no node has this name, and which one may be meant.
-    fn known(&mut self, name: &'a str, what: impl FnOnce() -> String) {
+    /// The name that an edge means: where no node has it, the one that it is most like.
+    fn meant(&self, name: &'a Name) -> &'a str {
+        if self.numbers.contains_key(name.as_str()) || name == START || name == END {
+            return name;
+        }
+        let names = self.draft.nodes.iter().map(|node| &node.name);
+        closest(name, names).map_or(name, Name::as_str)
+    }
+
+    /// Says so if no node has this name, and which one may be meant; an edge may mean the rim, too.
+    fn known(&mut self, name: &'a str, rim: Option<&Name>, what: impl FnOnce() -> String) {
         if self.numbers.contains_key(name) {
             return;
         }
-        let hint = hint(name, self.draft.nodes.iter().map(|node| &node.name));
+        let names = self.draft.nodes.iter().map(|node| &node.name);
+        let hint = hint(name, names.chain(rim));
         self.wrong
             .push(format!("{}: there is no node {name:?} ({hint})", what()));
     }
@@ -201,6 +215,9 @@ fn misrouted(source: &str, edges: &[&DraftEdge], is_routed: bool) -> Vec<String>
     for edge in edges {
         match &edge.by {
             By::All => (),
+            By::Label(label) if label.check().is_err() => {
+                wrong.push(format!("the router of {source:?}: {label:?} is no label"));
+            }
             By::Label(label) if labels.insert(Some(label)) => (),
             By::Label(label) => wrong.push(format!(
                 "the router of {source:?} has the label {label:?} twice"

@@ -3,8 +3,8 @@
 //! A *back edge* leads to an ancestor in the depth-first search from the start that follows edges
 //! in the order of their declaration. Where back edges lead is the *header* of a loop; the loop
 //! holds what lies on the ways from the header to them (Havlak, "Nesting of reducible and
-//! irreducible loops", 1997), and its side branches: nodes that are entered from the loop alone
-//! and lead nowhere but to the end.
+//! irreducible loops", 1997), and its side branches: nodes that are entered from the loop alone,
+//! lead nowhere but to the end and stand in no loop of their own.
 
 use fixedbitset::FixedBitSet;
 
@@ -121,9 +121,14 @@ impl Flow {
         let mut headers: Vec<usize> = back.filter_map(|edge| edge.to).collect();
         headers.sort_unstable_by_key(|header| spans[*header].first);
         headers.dedup();
-        for header in headers {
-            let mut members = self.body(header, spans);
-            self.add_side_branches(&mut members);
+        let bodies: Vec<FixedBitSet> = headers.iter().map(|it| self.body(*it, spans)).collect();
+        let mut straight = FixedBitSet::with_capacity(self.nodes);
+        straight.insert_range(..);
+        for body in &bodies {
+            straight.difference_with(body);
+        }
+        for (header, mut members) in headers.into_iter().zip(bodies) {
+            self.add_side_branches(&mut members, straight.clone());
             for member in members.ones() {
                 // Whatever holds the header holds the loop, and was found before.
                 if member != header {
@@ -161,12 +166,9 @@ impl Flow {
         members
     }
 
-    /// Adds the largest set of nodes that are entered from the loop and each other alone and lead
-    /// nowhere but to each other and the end.
-    fn add_side_branches(&self, members: &mut FixedBitSet) {
-        let mut side = FixedBitSet::with_capacity(self.nodes);
-        side.insert_range(..);
-        side.difference_with(members);
+    /// Adds the largest set of nodes, of those in no loop, that are entered from this loop and each
+    /// other alone and lead nowhere but to each other and the end.
+    fn add_side_branches(&self, members: &mut FixedBitSet, mut side: FixedBitSet) {
         let mut changed = true;
         while changed {
             changed = false;

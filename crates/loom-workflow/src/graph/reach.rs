@@ -6,6 +6,8 @@
 //! that leads back waits for the whole loop, and for what may still enter it: one pass is over
 //! before the next begins. So what a node takes never depends on what ended first.
 
+use std::collections::HashMap;
+
 use fixedbitset::FixedBitSet;
 
 use crate::graph::flow::Flow;
@@ -21,32 +23,15 @@ impl Reach {
     pub(crate) fn of(flow: &Flow) -> Self {
         let places = flow.nodes + flow.loops.len();
         let mut rows = vec![FixedBitSet::with_capacity(places); places];
-        let held = (0..flow.nodes).filter(|node| flow.innermost[*node].is_none());
-        let mut contexts = vec![(None, held.collect::<Vec<usize>>())];
-        for (i, it) in flow.loops.iter().enumerate() {
-            let own = it.members.ones().filter(|n| flow.innermost[*n] == Some(i));
-            contexts.push((Some(i), own.collect()));
-        }
-        for (context, nodes) in contexts {
-            let inner = flow.loops.iter().enumerate();
-            let inner: Vec<usize> = inner
-                .filter(|(_, it)| it.parent == context)
-                .map(|(i, _)| i)
-                .collect();
-            if nodes.is_empty() && inner.is_empty() {
-                continue;
-            }
-            let before = before(flow, context);
-            for node in nodes {
-                rows[node].union_with(&before[node]);
-                rows[node].set(node, false);
-            }
-            for i in inner {
-                let (header, next) = (flow.loops[i].header, flow.nodes + i);
-                rows[next].union_with(&before[header]);
-                rows[next].union_with(&flow.loops[i].members);
-                rows[next].set(header, false);
-            }
+        let whole = Region::whole(flow);
+        whole.fill(flow, None, &mut rows);
+        // Outer loops come first, so what a loop stands in is there when it is looked at.
+        let mut regions: Vec<Option<Region>> = Vec::with_capacity(flow.loops.len());
+        for i in 0..flow.loops.len() {
+            let around = around(flow, i, &regions, &whole);
+            let region = Region::of_loop(flow, i, &around);
+            region.fill(flow, Some(i), &mut rows);
+            regions.push(Some(region));
         }
         for (place, row) in rows.iter_mut().enumerate() {
             let node = node_of(flow, place);
@@ -79,38 +64,96 @@ pub(crate) fn node_of(flow: &Flow, place: usize) -> usize {
     }
 }
 
-/// What reaches each node without an edge that leads back in this loop or one around it.
-fn before(flow: &Flow, context: Option<usize>) -> Vec<FixedBitSet> {
-    let places = flow.nodes + flow.loops.len();
-    let mut before = vec![FixedBitSet::with_capacity(places); flow.nodes];
-    let around: Vec<usize> = std::iter::successors(context, |it| flow.loops[*it].parent)
-        .map(|it| flow.loops[it].header)
-        .collect();
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for node in &flow.order {
-            let mut row = std::mem::take(&mut before[*node]);
-            let count = if flow.is_cyclic() {
-                row.count_ones(..)
-            } else {
-                0
-            };
-            for edge in &flow.into[*node] {
-                let edge = flow.edges[*edge];
-                let Some(from) = edge.from else { continue };
-                if edge.back && around.contains(node) {
-                    continue;
-                }
-                row.insert(from);
-                if from != *node {
-                    row.union_with(&before[from]);
-                }
-            }
-            // Along the order one round is enough, unless something leads back.
-            changed |= flow.is_cyclic() && row.count_ones(..) != count;
-            before[*node] = row;
+/// The regions a loop stands in, the innermost first.
+fn around<'a>(
+    flow: &Flow,
+    of_loop: usize,
+    regions: &'a [Option<Region>],
+    whole: &'a Region,
+) -> Vec<&'a Region> {
+    let parents = std::iter::successors(flow.loops[of_loop].parent, |it| flow.loops[*it].parent);
+    let inner = parents.filter_map(|it| regions[it].as_ref());
+    inner.chain([whole]).collect()
+}
+
+/// A loop, or the whole graph: for each node in it, what reaches it without an edge that leads back
+/// in this loop or one around it.
+struct Region {
+    before: HashMap<usize, FixedBitSet>,
+}
+
+impl Region {
+    fn whole(flow: &Flow) -> Self {
+        let mut region = Self::empty(flow, flow.order.iter().copied());
+        region.complete(flow, &flow.order, None, &[]);
+        region
+    }
+
+    fn of_loop(flow: &Flow, of_loop: usize, around: &[&Region]) -> Self {
+        let it = &flow.loops[of_loop];
+        let held = flow.order.iter().copied();
+        let held: Vec<usize> = held.filter(|node| it.members.contains(*node)).collect();
+        let mut region = Self::empty(flow, held.iter().copied());
+        region.complete(flow, &held, Some(it.header), around);
+        region
+    }
+
+    fn empty(flow: &Flow, nodes: impl Iterator<Item = usize>) -> Self {
+        let places = flow.nodes + flow.loops.len();
+        let empty = |node| (node, FixedBitSet::with_capacity(places));
+        Self {
+            before: nodes.map(empty).collect(),
         }
     }
-    before
+
+    /// Follows the edges until nothing new reaches anything. What comes from outside is known
+    /// there: no way leads back out of the loop and into it again.
+    fn complete(&mut self, flow: &Flow, held: &[usize], header: Option<usize>, around: &[&Region]) {
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for node in held {
+                let mut row = self.before.remove(node).unwrap_or_default();
+                let count = row.count_ones(..);
+                for edge in flow.into[*node].iter().map(|edge| flow.edges[*edge]) {
+                    let Some(from) = edge.from else { continue };
+                    if edge.back && header == Some(*node) {
+                        continue;
+                    }
+                    row.insert(from);
+                    if from == *node {
+                        continue;
+                    }
+                    let before = self.before.get(&from);
+                    let before =
+                        before.or_else(|| around.iter().find_map(|it| it.before.get(&from)));
+                    if let Some(before) = before {
+                        row.union_with(before);
+                    }
+                }
+                // Along the order one round is enough, unless something leads back.
+                changed |= flow.is_cyclic() && row.count_ones(..) != count;
+                self.before.insert(*node, row);
+            }
+        }
+    }
+
+    /// Fills the rows of what stands in this loop and in none inside it, and of the next passes of
+    /// those inside it.
+    fn fill(&self, flow: &Flow, own: Option<usize>, rows: &mut [FixedBitSet]) {
+        for (node, before) in &self.before {
+            if flow.innermost[*node] == own {
+                rows[*node].union_with(before);
+                rows[*node].set(*node, false);
+            }
+        }
+        for (i, inner) in flow.loops.iter().enumerate() {
+            if inner.parent == own {
+                let next = &mut rows[flow.nodes + i];
+                next.union_with(&self.before[&inner.header]);
+                next.union_with(&inner.members);
+                next.set(inner.header, false);
+            }
+        }
+    }
 }

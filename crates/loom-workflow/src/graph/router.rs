@@ -1,9 +1,10 @@
 //! A router: a function of what a node gave that picks one of its edges.
 
 use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use loom_core::{Data, Error, Name, Result};
+use loom_core::{Data, Error, ErrorKind, Name, Result};
 use serde_json::Value;
 
 /// Gives the label of the edge to take.
@@ -39,7 +40,7 @@ impl Router {
     /// # Errors
     /// `Invalid` for a label that no edge has, naming the choices.
     pub(crate) fn pick(&self, value: &Value) -> Result<usize> {
-        let picked = (self.picks)(value)?;
+        let picked = caught(|| (self.picks)(value))?;
         let named = |label: &Option<Name>| label.as_ref().is_some_and(|it| *it == picked);
         let place = self.labels.iter().position(named);
         place
@@ -52,4 +53,19 @@ impl Router {
                 ))
             })
     }
+}
+
+/// A panic of a router is an error, as one of a step is.
+fn caught(pick: impl FnOnce() -> Result<String>) -> Result<String> {
+    catch_unwind(AssertUnwindSafe(pick)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        // What it was raised with is leaked, since dropping it could panic again.
+        std::mem::forget(panic);
+        let text = text.unwrap_or_else(|| "a panic without a message".to_owned());
+        Err(Error::new(
+            ErrorKind::Panicked,
+            format!("the router panicked: {text}"),
+        ))
+    })
 }

@@ -171,8 +171,9 @@ impl GraphSpec {
     /// # Errors
     /// `Invalid`, with the place, for text that describes no graph or is of another version.
     pub fn from_json(text: &str) -> Result<Self> {
-        let read = serde_json::from_str(text).map_err(|e| unreadable("JSON", e));
-        read.and_then(Self::of_this_version)
+        let stamp: Stamp = serde_json::from_str(text).map_err(|e| unreadable("JSON", e))?;
+        stamp.check()?;
+        serde_json::from_str(text).map_err(|e| unreadable("JSON", e))
     }
 
     /// Reads a description in TOML.
@@ -180,8 +181,9 @@ impl GraphSpec {
     /// # Errors
     /// As [`GraphSpec::from_json`].
     pub fn from_toml(text: &str) -> Result<Self> {
-        let read = toml::from_str(text).map_err(|e| unreadable("TOML", e));
-        read.and_then(Self::of_this_version)
+        let stamp: Stamp = toml::from_str(text).map_err(|e| unreadable("TOML", e))?;
+        stamp.check()?;
+        toml::from_str(text).map_err(|e| unreadable("TOML", e))
     }
 
     /// The description in JSON, over several lines.
@@ -223,10 +225,21 @@ impl GraphSpec {
     pub fn build_as<I: Data, O: GraphOutput>(&self, steps: &Steps) -> Result<Workflow<I, O::Out>> {
         self.graph(steps).build_as::<I, O>()
     }
+}
 
-    fn of_this_version(self) -> Result<Self> {
+/// What says by which version all else is to be read; another version may have other fields.
+#[derive(Deserialize)]
+struct Stamp {
+    #[serde(default = "version")]
+    version: u32,
+    #[serde(default)]
+    name: String,
+}
+
+impl Stamp {
+    fn check(&self) -> Result<()> {
         match self.version {
-            VERSION => Ok(self),
+            VERSION => Ok(()),
             other => Err(Error::invalid(format!(
                 "the graph {:?} is described in version {other}; this program reads version {VERSION}",
                 self.name

@@ -43,9 +43,13 @@ impl Loops {
             .iter()
             .map(|edge| target(shape, *edge))
             .collect();
-        let loops = headers.into_iter().map(|header| {
-            let body = body(shape, header, &search);
-            let side = side(shape, &body);
+        let bodies: Vec<(usize, Nodes)> = headers
+            .into_iter()
+            .map(|header| (header, body(shape, header, &search)))
+            .collect();
+        let in_loops: Nodes = bodies.iter().flat_map(|(_, body)| body.clone()).collect();
+        let loops = bodies.into_iter().map(|(header, body)| {
+            let side = side(shape, &body, &in_loops);
             Loop { header, body, side }
         });
         Loops {
@@ -132,11 +136,11 @@ fn body(shape: &Shape, header: usize, search: &Search<'_>) -> Nodes {
     below.iter().copied().filter(leads_back).collect()
 }
 
-/// The largest set of nodes outside that are entered only from the loop and each other, and lead
-/// only to each other and the end: all nodes outside, less those that don't do so.
-fn side(shape: &Shape, body: &Nodes) -> Nodes {
+/// The largest set of nodes in no loop that are entered only from this one and each other, and lead
+/// only to each other and the end: all nodes in no loop, less those that don't do so.
+fn side(shape: &Shape, body: &Nodes, in_loops: &Nodes) -> Nodes {
     let all = 0..shape.nodes.len();
-    let mut side: Nodes = all.filter(|node| !body.contains(node)).collect();
+    let mut side: Nodes = all.filter(|node| !in_loops.contains(node)).collect();
     loop {
         let fits = |node: &usize| {
             shape.edges.iter().all(|(from, to)| {

@@ -124,11 +124,25 @@ fn shape((wishes, edges, end_joins, limits): Parts) -> Shape {
         visits_max,
         concurrency_max,
     };
+    for node in 0..shape.nodes.len() {
+        give_way_out(&mut shape, node);
+    }
     for (node, wish) in wishes.iter().enumerate() {
         give_router(&mut shape, node, wish);
     }
     shape.edges = side_by_side(&shape);
     shape
+}
+
+/// Gives the node an edge to the end, if it would go round for ever.
+fn give_way_out(shape: &mut Shape, node: usize) {
+    let is_dead_end = |node: &usize| shape.out(Place::Node(*node)).is_empty();
+    let dead_ends = (0..shape.nodes.len()).filter(is_dead_end).map(Place::Node);
+    let mut ends = dead_ends.chain([Place::End]);
+    let none = BTreeSet::new();
+    if !ends.any(|end| shape.reaches(Place::Node(node), end, &none)) {
+        shape.edges.push((Place::Node(node), Place::End));
+    }
 }
 
 /// Gives the node a router, if it would have one or is to leave a loop.

@@ -37,7 +37,7 @@ fn everything_that_is_wrong_is_said_at_once_with_what_may_be_meant() {
             r#"two nodes are named "billing""#,
             r#"the edge "clasify" -> "biling": there is no node "clasify" (did you mean "classify"?)"#,
             r#"the edge "clasify" -> "biling": there is no node "biling" (did you mean "billing"?)"#,
-            r#"the edge "tech" -> "somewhere": there is no node "somewhere" (there are ["classify", "billing", "billing", "lost", "tech"])"#,
+            r#"the edge "tech" -> "somewhere": there is no node "somewhere" (there are ["classify", "billing", "billing", "lost", "tech", "END"])"#,
             "nothing starts: name the first node with `.start(name)`",
             r#"the router of "clasify": there is no node "clasify" (did you mean "classify"?)"#,
             "steps_max is 0: then nothing could run",
@@ -125,6 +125,50 @@ fn a_router_needs_edges_and_labels_need_a_router() {
 }
 
 #[test]
+fn a_loop_that_can_t_be_left_is_told_node_by_node() {
+    let graph = graph()
+        .node("a", say("a"))
+        .node("b", say("b"))
+        .node("c", say("c"))
+        .node("d", say("d"))
+        .start("a")
+        .start("c")
+        .edge("a", "b")
+        .edge("b", "a")
+        .edge("c", "d")
+        .router("d", |it: &str| it.to_owned(), [("on", "d"), ("", "c")])
+        .otherwise("d", END);
+    assert_eq!(
+        wrong(graph),
+        [
+            r#"the router of "d": "" is no label"#,
+            r#""a" goes round for ever: no way leads from it to END"#,
+            r#""b" goes round for ever: no way leads from it to END"#,
+        ]
+    );
+}
+
+#[test]
+fn a_misspelt_rim_is_taken_for_what_it_means() {
+    let graph = graph()
+        .node("a", say("a"))
+        .node("b", say("b"))
+        .edge("start", "a")
+        .start("A")
+        .edge("a", "b")
+        .edge("b", "End");
+    assert_eq!(
+        wrong(graph),
+        [
+            r#"the edge "start" -> "a": there is no node "start" (did you mean "START"?)"#,
+            r#"the edge "START" -> "A": there is no node "A" (did you mean "a"?)"#,
+            r#"the edge "b" -> "End": there is no node "End" (did you mean "END"?)"#,
+            "nothing leads to END",
+        ]
+    );
+}
+
+#[test]
 fn an_empty_graph_is_none() {
     assert_eq!(
         wrong(graph()),
@@ -163,7 +207,7 @@ fn a_graph_says_what_it_is_made_of_and_what_leads_back() {
                 Link::entry(0),
                 Link::new(0, 1),
                 Link::new(1, 0).labelled("again").backward(true),
-                Link::exit(1).labelled("(otherwise)"),
+                Link::exit(1).picked_otherwise(),
             ])
     );
 }

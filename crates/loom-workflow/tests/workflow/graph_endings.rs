@@ -238,6 +238,32 @@ async fn a_label_that_no_edge_has_is_an_error_that_names_the_choices() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_router_that_panics_fails_the_run_and_cancels_what_runs_beside_it() {
+    let graph = Workflow::graph("panics")
+        .node("pick", slow("pick", 10))
+        .node("long", slow("long", 100))
+        .start("pick")
+        .start("long")
+        .router(
+            "pick",
+            |_: &str| -> String { panic!("no idea") },
+            [("a", END)],
+        )
+        .edge("long", END);
+    let (error, recorder) = failed(graph).await;
+    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.message(), "pick: the router panicked: no idea");
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run panics ✗ failed",
+            "  loom.workflow.step pick",
+            "  loom.workflow.step long ✗ cancelled (sibling_failed)",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_run_that_nothing_leads_to_the_end_fails_and_says_so() {
     let graph = Workflow::graph("dead end")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use loom_core::{Data, Error, Result, RunContext, Step};
+use loom_core::{Data, Error, Result, RunContext, Runnable, Step};
 use loom_workflow::{Workflow, branch};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -214,4 +214,21 @@ async fn an_input_that_breaks_while_it_is_copied_fails_the_run_before_any_branch
     assert_eq!(error.kind(), loom_core::ErrorKind::Panicked);
     assert!(error.message().contains("it broke"), "{error}");
     assert_eq!(tree(&recorder), ["loom.workflow.run both ✗ failed"]);
+}
+
+#[test]
+fn a_list_and_a_tuple_of_the_same_steps_are_different_definitions_and_none_at_all_is_nothing() {
+    async fn one(text: String) -> Result<String> {
+        Ok(text)
+    }
+    let chain = || Workflow::chain::<String>("it").then(one);
+    let tuple = chain().parallel((one, one)).build();
+    let list = chain().parallel(vec![branch(one), branch(one)]).build();
+    assert_eq!(
+        list.info().difference_from(&tuple.info()).unwrap(),
+        r#""one_2" said "", now "of a list"; "one_3" said "", now "of a list""#
+    );
+    let none = chain().parallel(Vec::<Step<String, String>>::new()).build();
+    let after = chain().build();
+    assert_eq!(none.info().links, after.info().links);
 }
