@@ -113,15 +113,22 @@ impl<'a, T> BranchSet<'a, T> {
     pub async fn next(&mut self) -> Result<Option<(usize, T)>> {
         loop {
             match self.next_to_end().await {
-                None => return self.paused.take().map_or(Ok(None), Err),
+                None => {
+                    return self
+                        .paused
+                        .take()
+                        .map_or(Ok(None), |it| Err(self.pause(it)));
+                }
                 Some((key, Ok(output))) => return Ok(Some((key, output))),
-                Some((_, Err(error))) if error.kind() == ErrorKind::Paused => {
+                Some((_, Err(error))) => {
+                    if error.kind() != ErrorKind::Paused {
+                        return Err(self.fail(error));
+                    }
                     self.paused = Some(match self.paused.take() {
                         None => error,
                         Some(before) => before.asking_too(error),
                     });
                 }
-                Some((_, Err(error))) => return Err(self.fail(error)),
             }
         }
     }
@@ -131,7 +138,17 @@ impl<'a, T> BranchSet<'a, T> {
         let why = RunContext::reason_to_end_siblings(&error);
         let branches = (self.only.take(), std::mem::take(&mut self.live));
         self.cx.cancel_with(why, branches);
+        if !error.ends_tree() {
+            // A failure counts more than what others ask.
+            self.cx.forget_ended_below();
+        }
         error
+    }
+
+    /// The question was seen when its branch ended; only now does the effect's body see it.
+    fn pause(&self, paused: Error) -> Error {
+        self.cx.remember(&paused);
+        paused
     }
 
     async fn next_to_end(&mut self) -> Option<(usize, Result<T>)> {

@@ -1,5 +1,6 @@
 //! `RunContext`: the handle on the run that every step, agent and tool is given.
 
+mod ended_below;
 mod frame;
 mod whereabouts;
 
@@ -13,7 +14,6 @@ use crate::attributes::{AttrValue, Attributes};
 use crate::budget::Reservation;
 use crate::effect::{Effect, EffectKind};
 use crate::ending::CancelReason;
-use crate::error::{BoxError, Error};
 use crate::event::{Event, EventKind, Note};
 use crate::handle::Handle;
 use crate::life::Life;
@@ -187,34 +187,6 @@ impl RunContext {
                     .retain(|(n, i)| n != name || i.as_ref() != at);
             });
         }
-    }
-
-    /// Keeps in mind an error that ends the tree as it leaves something below this effect: the body
-    /// may hand it on inside an error that doesn't show it.
-    pub(crate) fn remember(&self, error: &Error) {
-        if error.ends_tree() {
-            self.with_state(|state| match &mut state.ended_below {
-                Some(before) => before.are_followed_by(error.facts()),
-                None => state.ended_below = Some(Box::new(error.facts())),
-            });
-        }
-    }
-
-    /// An error that this effect's body gave, as what it is: what ends the tree is never lost in
-    /// an error of somebody else's.
-    pub(crate) fn unhidden(&self, error: Error) -> Error {
-        if !error.may_hide_ours() {
-            return error;
-        }
-        match self.if_state(|state| state.ended_below.clone()).flatten() {
-            Some(hidden) => error.revealing(*hidden),
-            None => error,
-        }
-    }
-
-    /// Any error that a function gave, as ours.
-    pub(crate) fn own_error(&self, error: impl Into<BoxError>) -> Error {
-        self.unhidden(Error::from_any(error))
     }
 
     pub(crate) fn set_replayed(&self) {

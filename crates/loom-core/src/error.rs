@@ -103,6 +103,10 @@ impl Error {
     /// unless one of ours is among the sources of the other: then it is of that one's kind, so that
     /// an error that ends or pauses the run does so in whatever it is wrapped.
     ///
+    /// An error that shows nothing of what it was made of is taken for what ended below the effect if
+    /// its function returns in that same poll, as it does with `?`. A function that awaits further
+    /// work before it returns such an error isn't seen through: that is a failure of its own.
+    ///
     /// ```
     /// use loom_core::{Error, ErrorKind};
     ///

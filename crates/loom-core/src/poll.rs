@@ -59,6 +59,7 @@ where
             let _ = caught_now(|| body = None);
             return Poll::Ready(Err(closed_from_above(why)));
         }
+        cx.begin_poll();
         let poll = caught_now(|| {
             let _entered = Entered::new(cx);
             if let Some(make) = make.take() {
@@ -73,6 +74,9 @@ where
             }
             poll
         });
+        if matches!(poll, Ok(Poll::Pending)) {
+            cx.end_poll();
+        }
         poll.unwrap_or_else(|panic| {
             let _ = caught_now(|| body = None);
             Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))

@@ -1,13 +1,13 @@
 //! `Frame`: what a context holds of one effect.
 
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::attributes::Attributes;
 use crate::budget::Reservation;
 use crate::context::RunContext;
+use crate::context::ended_below::EndedBelow;
 use crate::effect::Effect;
-use crate::error::Facts;
 use crate::ids::{RunId, UserId};
 use crate::life::Life;
 use crate::name::Name;
@@ -37,6 +37,8 @@ pub(super) struct Frame {
     pub(super) dropping: AtomicU8,
     /// Whether it is just being decided whether this effect may happen.
     pub(super) deciding: AtomicBool,
+    /// Odd while the body is polled, even in between; each poll has a number of its own.
+    pub(super) polls: AtomicU32,
     pub(super) life: Life,
 }
 
@@ -49,8 +51,7 @@ pub(super) struct State {
     pub(super) open_steps: Vec<(Name, Option<Name>)>,
     /// What a model call holds of the budget.
     pub(super) reservation: Option<Reservation>,
-    /// What left something below this effect last and ends the tree.
-    pub(super) ended_below: Option<Box<Facts>>,
+    pub(super) ended_below: Option<Box<EndedBelow>>,
 }
 
 impl Frame {
@@ -79,6 +80,7 @@ impl Frame {
             replayed: AtomicBool::new(false),
             dropping: AtomicU8::new(0),
             deciding: AtomicBool::new(false),
+            polls: AtomicU32::new(0),
             life: Life::default(),
         }
     }

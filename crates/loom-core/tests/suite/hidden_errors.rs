@@ -215,6 +215,26 @@ async fn asks_beside(cx: RunContext, _: ()) -> Result<bool, Opaque> {
     Ok(cx.join(8, branches).await?[0])
 }
 
+/// Asks beside a branch that takes its time.
+async fn asks_beside_slow(cx: RunContext, _: ()) -> Result<bool, Opaque> {
+    let slow = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(true)
+    };
+    let branches = [
+        Branch::new(cx.step("ask", &asks::<Opaque>, ())),
+        Branch::new(slow),
+    ];
+    Ok(cx.join(8, branches).await?[0])
+}
+
+/// Asks after it waited, on a task of its own.
+async fn asks_afar(cx: RunContext, _: ()) -> Result<bool, Opaque> {
+    tokio::task::yield_now().await;
+    let afar = async move { cx.step("ask", &asks::<Error>, ()).await };
+    Ok(tokio::spawn(afar).await.map_err(|_| Opaque)??)
+}
+
 /// Hands on what hides the question as an error of a service, which a retry may help.
 async fn relabels(cx: RunContext, _: ()) -> Result<bool> {
     asks::<Opaque>(cx, ()).await.upstream()
@@ -238,6 +258,8 @@ async fn a_question_that_an_error_hides_is_neither_retried_nor_fallen_back_on() 
         asks::<Opaque>, ["asks/sure"];
         asks_below, ["asks_below/ask/sure"];
         asks_beside, ["asks_beside/ask/sure", "asks_beside/other/sure"];
+        asks_beside_slow, ["asks_beside_slow/ask/sure"];
+        asks_afar, ["asks_afar/ask/sure"];
         relabels, ["relabels/sure"];
     }
 }
@@ -281,16 +303,41 @@ async fn a_failure_of_a_step_is_no_question_of_its_sibling() {
     async fn fails(_: ()) -> Result<bool, Opaque> {
         Err(Opaque)
     }
-    async fn both(cx: RunContext, _: ()) -> Result<bool, Error> {
-        let cx = &cx;
+    /// Does without the answer.
+    async fn handles(cx: &RunContext) {
         let asked = cx.step("ask", &asks::<Error>, ()).await;
         assert_eq!(asked.unwrap_err().kind(), ErrorKind::Paused);
+    }
+    async fn both(cx: RunContext, _: ()) -> Result<bool, Error> {
+        handles(&cx).await;
         cx.step("fail", &fails, ()).await
     }
-    let (_, session) = desk();
-    let error = session.run(&both, ()).await.unwrap_err();
-    assert_eq!(error.to_string(), "both/fail: it went wrong");
-    assert_eq!(error.kind(), ErrorKind::Failed);
+    async fn body(cx: RunContext, _: ()) -> Result<bool, Opaque> {
+        handles(&cx).await;
+        tokio::task::yield_now().await;
+        Err(Opaque)
+    }
+    async fn beside(cx: RunContext, _: ()) -> Result<bool> {
+        let own = async { fails(()).await.context("saving") };
+        let branches = [
+            Branch::new(cx.step("ask", &asks::<Error>, ())),
+            Branch::new(own),
+        ];
+        Ok(cx.join(8, branches).await?[0])
+    }
+    macro_rules! fails {
+        ($($failing:expr, $words:literal;)*) => {$(
+            let (_, session) = desk();
+            let error = session.run(&$failing, ()).await.unwrap_err();
+            let came_out = (error.kind(), &*error.to_string());
+            assert_eq!(came_out, (ErrorKind::Failed, $words));
+        )*};
+    }
+    fails! {
+        both, "both/fail: it went wrong";
+        body, "body: it went wrong";
+        beside, "beside: saving: it went wrong";
+    }
 }
 
 #[tokio::test(start_paused = true)]
