@@ -149,7 +149,7 @@ async fn run<O: Send + 'static>(
         body(flag)
     });
     match thread.await {
-        Ok(result) => result,
+        Ok(result) => result.map_err(|e| cx.unhidden(e)),
         Err(failure) => Err(match failure.try_into_panic() {
             Ok(panic) => Error::new(ErrorKind::Panicked, panic_text(&*panic)),
             Err(cancelled) => Error::with_source(

@@ -121,6 +121,8 @@ impl<'a, T> BranchSet<'a, T> {
                 }
                 Some((key, Ok(output))) => return Ok(Some((key, output))),
                 Some((_, Err(error))) => {
+                    // What another run ended with, one begun in a branch, is a failure.
+                    let error = error.seen_from_outside();
                     if error.kind() != ErrorKind::Paused {
                         return Err(self.fail(error));
                     }

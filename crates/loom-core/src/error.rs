@@ -1,10 +1,11 @@
 //! One `Error` at the seam: what happened, of which kind, where, and what the run did until then.
 
 mod kind;
+mod sources;
 
 use std::fmt;
-use std::sync::Arc;
 
+use self::sources::facts_within;
 use crate::ending::{CancelReason, Ending};
 use crate::outcome::Report;
 use crate::question::Question;
@@ -52,6 +53,43 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    fn new(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            path: None,
+            cancelled: CancelReason::Requested,
+            retryable: matches!(kind, ErrorKind::Failed | ErrorKind::Timeout),
+            tree_wide: false,
+            questions: Vec::new(),
+        }
+    }
+
+    fn ends_tree(&self) -> bool {
+        match self.kind {
+            ErrorKind::Cancelled | ErrorKind::Paused | ErrorKind::Internal => true,
+            ErrorKind::Interrupted => self.tree_wide,
+            ErrorKind::Failed
+            | ErrorKind::Upstream
+            | ErrorKind::Timeout
+            | ErrorKind::Invalid
+            | ErrorKind::Denied
+            | ErrorKind::Panicked => false,
+        }
+    }
+
+    /// A run that ended is over for the one around it, too: what was decided, asked or limited in
+    /// there is a plain failure out here.
+    fn seen_from_outside(&self) -> Self {
+        let kind = match self.kind.is_plain_failure() {
+            true => self.kind,
+            false => ErrorKind::Failed,
+        };
+        Self {
+            retryable: self.retryable,
+            ..Self::new(kind)
+        }
+    }
+
     /// The later ones count; of questions all that were asked.
     pub(crate) fn are_followed_by(&mut self, mut later: Self) {
         if later.kind == ErrorKind::Paused {
@@ -68,14 +106,7 @@ impl Error {
     /// An error of this kind; the message in lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
-            facts: Facts {
-                kind,
-                path: None,
-                cancelled: CancelReason::Requested,
-                retryable: matches!(kind, ErrorKind::Failed | ErrorKind::Timeout),
-                tree_wide: false,
-                questions: Vec::new(),
-            },
+            facts: Facts::new(kind),
             message: message.into(),
             source: None,
             foreign: false,
@@ -89,19 +120,44 @@ impl Error {
     }
 
     /// An error of this kind that keeps the one it came from.
+    ///
+    /// If an error that ends or pauses the run is that one or among its sources, this ends or pauses
+    /// the run as well, with this message: no other kind takes that away.
+    ///
+    /// ```
+    /// use loom_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::with_source(ErrorKind::Upstream, "asking", std::io::Error::other("reset"));
+    /// assert_eq!(error.kind(), ErrorKind::Upstream);
+    /// let paused = Error::new(ErrorKind::Paused, "waits for an answer");
+    /// let error = Error::with_source(ErrorKind::Upstream, "asking", paused);
+    /// assert_eq!((error.kind(), error.message()), (ErrorKind::Paused, "asking"));
+    /// ```
     pub fn with_source(
         kind: ErrorKind,
         message: impl Into<String>,
         source: impl Into<BoxError>,
     ) -> Self {
-        let mut error = Self::new(kind, message);
-        error.0.source = Some(source.into());
+        let source = source.into();
+        let mut facts = Facts::new(kind);
+        if !facts.ends_tree()
+            && let Some(within) = facts_within(&*source).filter(Facts::ends_tree)
+        {
+            facts = within;
+        }
+        Self::from_parts(facts, message, source)
+    }
+
+    fn from_parts(facts: Facts, message: impl Into<String>, source: BoxError) -> Self {
+        let mut error = Self::new(facts.kind, message);
+        (error.0.facts, error.0.source) = (facts, Some(source));
         error
     }
 
     /// Takes any error: one of ours as it is, any other with itself as the source. That is `Failed`,
     /// unless one of ours is among the sources of the other: then it is of that one's kind, so that
-    /// an error that ends or pauses the run does so in whatever it is wrapped.
+    /// an error that ends or pauses the run does so in whatever it is wrapped. An error that a run
+    /// ended with, one that has a [`Error::run`], ends or pauses no other run.
     ///
     /// An error that shows nothing of what it was made of is taken for what ended below the effect if
     /// its function returns in that same poll, as it does with `?`. A function that awaits further
@@ -119,12 +175,11 @@ impl Error {
         match error.into().downcast::<Error>() {
             Ok(ours) => *ours,
             Err(other) => {
-                let facts = ours_within(&*other).map(Self::facts);
-                let mut error = Self::with_source(ErrorKind::Failed, other.to_string(), other);
-                match facts {
-                    Some(facts) => error.0.facts = facts,
-                    None => error.0.foreign = true,
-                }
+                let facts = facts_within(&*other);
+                let foreign = facts.is_none();
+                let facts = facts.unwrap_or_else(|| Facts::new(ErrorKind::Failed));
+                let mut error = Self::from_parts(facts, other.to_string(), other);
+                error.0.foreign = foreign;
                 error
             }
         }
@@ -198,16 +253,7 @@ impl Error {
     /// Whether nothing may handle this error: it ends or pauses the whole tree, so no model is
     /// told and no fallback is tried.
     pub fn ends_tree(&self) -> bool {
-        match self.0.facts.kind {
-            ErrorKind::Cancelled | ErrorKind::Paused | ErrorKind::Internal => true,
-            ErrorKind::Interrupted => self.0.facts.tree_wide,
-            ErrorKind::Failed
-            | ErrorKind::Upstream
-            | ErrorKind::Timeout
-            | ErrorKind::Invalid
-            | ErrorKind::Denied
-            | ErrorKind::Panicked => false,
-        }
+        self.0.facts.ends_tree()
     }
 
     /// How the effect that ends with this error closes.
@@ -265,6 +311,15 @@ impl Error {
         self
     }
 
+    /// What it is for the run around the one that ended with it.
+    pub(crate) fn seen_from_outside(self) -> Self {
+        if self.run().is_none() {
+            return self;
+        }
+        let facts = self.0.facts.seen_from_outside();
+        Self::from_parts(facts, self.to_string(), self.into())
+    }
+
     /// The same as another kind of plain failure. What was decided, limited, asked or caught stays
     /// what it is: relabelled, something could handle it.
     pub(crate) fn of_kind(mut self, kind: ErrorKind, retryable: bool) -> Self {
@@ -291,34 +346,6 @@ impl Error {
         self.0.report = Some(Box::new(report));
         self
     }
-}
-
-/// How far the sources of a foreign error are followed; one could be its own source.
-const SOURCES_MAX: usize = 64;
-
-/// One of ours in this error or among its sources: the outermost that ends the tree, else the
-/// outermost.
-fn ours_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
-    let chain = std::iter::successors(Some(error), |it| it.source()).take(SOURCES_MAX);
-    let ours = chain.filter_map(|it| {
-        let shared = || it.downcast_ref::<Arc<Error>>().map(|it| &**it);
-        let boxed = || it.downcast_ref::<Box<Error>>().map(|it| &**it);
-        // It shows the source of what it holds, not what it holds.
-        let io = || {
-            let held = it.downcast_ref::<std::io::Error>()?.get_ref()?;
-            held.downcast_ref::<Error>()
-        };
-        let plain = it.downcast_ref::<Error>();
-        plain.or_else(boxed).or_else(shared).or_else(io)
-    });
-    let mut outermost = None;
-    for it in ours {
-        if it.ends_tree() {
-            return Some(it);
-        }
-        outermost = outermost.or(Some(it));
-    }
-    outermost
 }
 
 impl fmt::Display for Error {

@@ -17,7 +17,8 @@ impl RunContext {
     /// Keeps in mind an error that ends the tree as it leaves something below this effect: the body
     /// may hand it on inside an error that doesn't show it.
     pub(crate) fn remember(&self, error: &Error) {
-        if !error.ends_tree() {
+        // What another run ended with ends no tree here.
+        if !error.ends_tree() || error.run().is_some() {
             return;
         }
         let (poll, facts) = (self.poll(), error.facts());
@@ -36,10 +37,10 @@ impl RunContext {
     }
 
     /// An error that this effect's body gave, as what it is: what ends the tree is never lost in
-    /// an error of somebody else's.
+    /// an error of somebody else's, and what ended another run is a failure here.
     pub(crate) fn unhidden(&self, error: Error) -> Error {
         if !error.may_hide_ours() {
-            return error;
+            return error.seen_from_outside();
         }
         let poll = self.poll();
         let hidden = self.if_state(|state| {

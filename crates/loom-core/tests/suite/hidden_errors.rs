@@ -123,6 +123,33 @@ fn of_two_errors_of_ours_the_one_that_ends_the_run_counts() {
 }
 
 #[test]
+fn an_error_that_ends_the_run_does_so_under_any_label_and_no_other_takes_one_off() {
+    for (label, retryable, closes) in kinds() {
+        for (kind, _, ending) in kinds() {
+            let ends = |kind| Error::new(kind, "").ends_tree();
+            let expected = match ends(kind) && !ends(label) {
+                true => (kind, false, ending),
+                false => (label, retryable, closes),
+            };
+            let inner = || Error::new(kind, "inside");
+            for error in [
+                Error::with_source(label, "asking", inner()),
+                Error::with_source(label, "asking", DeskError::Shared(Arc::new(inner()))),
+            ] {
+                let came_out = (error.kind(), error.is_retryable(), error.ending());
+                assert_eq!((came_out, error.message()), (expected, "asking"));
+            }
+        }
+    }
+}
+
+/// Asks, and says of whatever comes of it that a service failed.
+async fn labels(cx: RunContext, _: ()) -> Result<bool> {
+    let asked = cx.ask("sure", "sure?").await;
+    asked.map_err(|e| Error::with_source(ErrorKind::Upstream, "asking", e).retryable(true))
+}
+
+#[test]
 fn a_step_that_fails_with_its_own_error_closes_as_what_is_inside() {
     for (kind, _, ending) in kinds() {
         let inner = move |_: String| async move { Err::<String, _>(Error::new(kind, "inside")) };
@@ -261,6 +288,7 @@ async fn a_question_that_an_error_hides_is_neither_retried_nor_fallen_back_on() 
         asks_beside_slow, ["asks_beside_slow/ask/sure"];
         asks_afar, ["asks_afar/ask/sure"];
         relabels, ["relabels/sure"];
+        labels, ["labels/sure"];
     }
 }
 

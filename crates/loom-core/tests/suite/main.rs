@@ -51,6 +51,7 @@ mod idempotency;
 mod joining;
 mod result_ext;
 mod hidden_errors;
+mod errors_of_other_runs;
 
 mod journal_memory;
 mod pausing;
