@@ -154,7 +154,7 @@ impl<'a> Check<'a> {
         let draft = self.draft;
         let ways = Ways::of(draft, |name| self.meant(name));
         let starts = self.out.contains_key(START);
-        let (found, ending) = (ways.from_start(), ways.to_an_end());
+        let (found, ending) = (ways.reachable(), ways.ending());
         let sinks: HashSet<&str> = draft.sinks.iter().map(Name::as_str).collect();
         for node in &draft.nodes {
             let name = node.name.as_str();

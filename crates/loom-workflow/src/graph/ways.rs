@@ -39,12 +39,12 @@ impl<'a> Ways<'a> {
     }
 
     /// What can be reached from the start.
-    pub(crate) fn from_start(&self) -> HashSet<&'a str> {
+    pub(crate) fn reachable(&self) -> HashSet<&'a str> {
         reached(&self.forward, vec![START])
     }
 
     /// What can reach an end.
-    pub(crate) fn to_an_end(&self) -> HashSet<&'a str> {
+    pub(crate) fn ending(&self) -> HashSet<&'a str> {
         reached(&self.backward, self.ends.clone())
     }
 }
