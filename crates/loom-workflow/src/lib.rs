@@ -35,6 +35,8 @@ mod dag;
 mod graph;
 mod node;
 mod node_names;
+mod label;
+mod concurrency;
 mod outline;
 mod draw;
 

@@ -7,14 +7,12 @@ use std::marker::PhantomData;
 
 use loom_core::{Accepts, BoxFuture, Branch, Data, IntoStep, Result, RunContext, Step};
 
+use crate::concurrency::CONCURRENCY_MAX;
 use crate::node::{Node, Payload, StepNode, take};
 use crate::node_names::NodeNames;
 use crate::outline::{Outline, node_info};
 
 pub use settle::{Settle, Settled, Settling};
-
-/// How many branches of a list run at the same time; the others wait.
-const CONCURRENCY_MAX: usize = 8;
 
 /// Steps that run beside each other on the same input: a tuple of two to eight steps, or a `Vec`
 /// of steps of one type.

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use loom_core::{Accepts, BoxFuture, Data, Error, IntoStep, Name, Result, RunContext};
 
+use crate::label;
 use crate::node::{Node, Payload, StepNode, take};
 use crate::node_names::NodeNames;
 use crate::outline::{Outline, node_info};
@@ -93,6 +94,29 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
     }
 
     /// Adds the handler of all other labels: a step by the name `route_otherwise`.
+    ///
+    /// ```
+    /// use loom_core::{Loom, Result};
+    /// use loom_workflow::Workflow;
+    ///
+    /// async fn classify(text: String) -> Result<String> {
+    ///     Ok(text)
+    /// }
+    /// async fn billing(_: String) -> Result<String> {
+    ///     Ok("we refund it".to_owned())
+    /// }
+    /// async fn other(text: String) -> Result<String> {
+    ///     Ok(format!("a person reads: {text}"))
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let support = Workflow::route("support", classify).on("billing", billing).otherwise(other).build()?;
+    /// let outcome = Loom::builder().build().session("alice").run(&support, "weather").await?;
+    /// assert_eq!(outcome.output, "a person reads: weather");
+    /// assert_eq!(outcome.visited, ["classify", "route_otherwise"]);
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn otherwise<J, M, S>(mut self, handler: S) -> Self
     where
         J: Accepts<I> + Data,
@@ -169,11 +193,8 @@ impl<I, O> Fork<I, O> {
         match named.or(self.otherwise.as_ref()) {
             Some(node) => Ok(&**node),
             None => {
-                let choices: Vec<&Name> = self.handlers.iter().map(|(it, _)| it).collect();
-                Err(Error::invalid(format!(
-                    "no handler for the label {:?}; there are {choices:?}",
-                    label.chars().take(60).collect::<String>()
-                )))
+                let choices = self.handlers.iter().map(|(it, _)| it);
+                Err(label::unknown("handler", label, choices))
             }
         }
     }

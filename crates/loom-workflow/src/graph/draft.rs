@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use loom_core::Name;
 
+use crate::concurrency::CONCURRENCY_MAX;
 use crate::graph::body::Body;
 use crate::graph::plan::Caps;
 use crate::graph::router::Picks;
@@ -14,8 +15,9 @@ pub(crate) struct Draft {
     pub(crate) edges: Vec<DraftEdge>,
     /// Each router with the node it stands at.
     pub(crate) routers: Vec<(Name, Picks)>,
-    /// Nodes that were marked, by what the mark is called.
+    /// The nodes whose failures are values.
     pub(crate) settled: Vec<Name>,
+    /// The nodes whose outputs go nowhere.
     pub(crate) sinks: Vec<Name>,
     pub(crate) caps: Caps,
     /// What is known to be wrong already.
@@ -58,7 +60,7 @@ impl Draft {
             settled: Vec::new(),
             sinks: Vec::new(),
             caps: Caps {
-                concurrency_max: 8,
+                concurrency_max: CONCURRENCY_MAX,
                 steps_max: 100,
                 visits_max: 25,
             },

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use loom_core::{Data, Error, ErrorKind, Name, Result};
 use serde_json::Value;
 
+use crate::label;
+
 /// Gives the label of the edge to take.
 pub(crate) type Picks = Arc<dyn Fn(&Value) -> Result<String> + Send + Sync>;
 
@@ -45,13 +47,7 @@ impl Router {
         let place = self.labels.iter().position(named);
         place
             .or_else(|| self.labels.iter().position(Option::is_none))
-            .ok_or_else(|| {
-                let choices: Vec<&Name> = self.labels.iter().flatten().collect();
-                let picked = picked.chars().take(60).collect::<String>();
-                Error::invalid(format!(
-                    "no edge for the label {picked:?}; there are {choices:?}"
-                ))
-            })
+            .ok_or_else(|| label::unknown("edge", &picked, self.labels.iter().flatten()))
     }
 }
 

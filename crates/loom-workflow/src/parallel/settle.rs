@@ -3,8 +3,9 @@
 use loom_core::{Accepts, Branch, Data, Error, IntoStep, Result, RunContext};
 use serde::{Deserialize, Serialize};
 
+use crate::concurrency::CONCURRENCY_MAX;
 use crate::node::StepNode;
-use crate::parallel::{Branches, CONCURRENCY_MAX, Placed, PlacedList, Places};
+use crate::parallel::{Branches, Placed, PlacedList, Places};
 
 /// How one branch came out, where branches are settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
