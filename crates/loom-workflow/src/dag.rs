@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 
 use loom_core::{Accepts, Data, Error, Info, IntoStep, Link, Name, Result};
 
+use crate::concurrency::CONCURRENCY_MAX;
 use crate::dag::plan::DagPlan;
 use crate::dag::step::{Begin, DagStep};
 use crate::dag::var::Place;
@@ -23,9 +24,6 @@ use crate::workflow::Workflow;
 
 pub use handles::Handles;
 pub use var::Var;
-
-/// How many bodies run at the same time unless something else is said; the others wait.
-const CONCURRENCY_MAX: usize = 8;
 
 /// A workflow of named nodes that is being built, in which a node takes what earlier nodes give.
 ///
@@ -87,7 +85,8 @@ impl<I: Data> Dag<I> {
     /// # Ok::<(), loom_core::Error>(())
     /// ```
     pub fn new(name: impl Into<Name>) -> (Self, Var<I>) {
-        // A state of its own has keys of its own: a number that no other dag has.
+        // A state of its own has keys of its own, so no other dag is likely to have this number:
+        // that two share it isn't impossible, and then a mistaken handle of the other isn't told.
         let id = RandomState::new().hash_one("dag");
         let dag = Self {
             name: name.into(),
@@ -158,17 +157,33 @@ impl<I: Data> Dag<I> {
         self.add(takes, node, Settled::of, "settled".into())
     }
 
-    /// How many bodies run at the same time, 8 unless said otherwise (0 counts as 1): a node that
-    /// has all it takes waits for a place, in the order in which nodes had it.
+    /// How many bodies run at the same time, 8 unless said otherwise: a node that has all it takes
+    /// waits for a place, in the order in which nodes had it.
+    ///
+    /// ```
+    /// use loom_core::Result;
+    /// use loom_workflow::Dag;
+    ///
+    /// async fn fetch(url: String) -> Result<String> {
+    ///     Ok(url)
+    /// }
+    ///
+    /// let (mut dag, url) = Dag::<String>::new("one at a time");
+    /// dag.concurrency_max(1);
+    /// let first = dag.node("first", url, fetch);
+    /// let second = dag.node("second", url, fetch);
+    /// let both = dag.output((first, second))?;
+    /// # Ok::<(), loom_core::Error>(())
+    /// ```
     pub fn concurrency_max(&mut self, concurrency_max: usize) {
-        self.concurrency_max = concurrency_max.max(1);
+        self.concurrency_max = concurrency_max;
     }
 
     /// The workflow that gives what this handle gives, or several do together.
     ///
     /// # Errors
     /// `Invalid`, naming everything that is wrong at once: a name that is no name or of two nodes,
-    /// a handle of another dag, a node that leads nowhere.
+    /// a handle of another dag, a node that leads nowhere, a `concurrency_max` of 0.
     pub fn output<V: Handles>(mut self, output: V) -> Result<Workflow<I, V::Value>> {
         let before = self.strangers.len();
         let ends = self.own_places(&output, || "the output".to_owned());
@@ -176,6 +191,9 @@ impl<I: Data> Dag<I> {
         self.names.check("the workflow", &self.name);
         let mut wrong = self.names.into_wrong();
         wrong.append(&mut self.strangers);
+        if self.concurrency_max == 0 {
+            wrong.push("concurrency_max is 0: then nothing could run".to_owned());
+        }
         if is_known {
             // Else what was meant to lead there would all be told to lead nowhere.
             wrong.extend(nowhere::nodes(&self.parts, &self.takes, &ends));

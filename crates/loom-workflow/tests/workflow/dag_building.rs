@@ -128,6 +128,7 @@ fn a_node_that_leads_nowhere_is_an_error_and_so_is_what_leads_only_there() {
 fn everything_that_is_wrong_is_said_at_once() {
     let (_other, stranger) = Dag::<u64>::new("other");
     let (mut dag, n) = Dag::<u64>::new("");
+    dag.concurrency_max(0);
     let one = dag.node("one", n, same);
     let again = dag.node("one", one, same);
     let _lost = dag.node("lost", one, same);
@@ -142,6 +143,7 @@ fn everything_that_is_wrong_is_said_at_once() {
             r#"a node: the name "tab\t" has a control character; "#,
             r#"the workflow: the name "" is empty; "#,
             r#"the node "tab\t" takes a handle of another dag; "#,
+            "concurrency_max is 0: then nothing could run; ",
             r#"the node "lost" leads nowhere: nothing takes what it gives"#
         )
     );

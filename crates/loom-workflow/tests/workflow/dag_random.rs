@@ -26,7 +26,7 @@ struct Drafts {
 fn drafts() -> impl Strategy<Value = Drafts> {
     let node = (prop::collection::vec(any::<usize>(), 1..4), 0..5usize);
     let nodes = prop::collection::vec(node, 1..14);
-    (nodes, 0..5usize).prop_map(|(nodes, concurrency_max)| {
+    (nodes, 1..5usize).prop_map(|(nodes, concurrency_max)| {
         let nodes = nodes
             .into_iter()
             .enumerate()
@@ -145,7 +145,7 @@ proptest! {
         let gauge = Gauge::default();
         let (output, recorder) = run(&drafts.dag(None, &gauge));
         prop_assert_eq!(output.unwrap(), drafts.evaluated(7));
-        prop_assert!(gauge.most() <= drafts.concurrency_max.max(1));
+        prop_assert!(gauge.most() <= drafts.concurrency_max);
         // The run and every node, once.
         prop_assert_eq!(recorder.spans().len(), drafts.nodes.len() + 1);
         let times = times(&recorder.events());
