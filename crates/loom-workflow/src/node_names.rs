@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use loom_core::{Info, Name};
 
+/// How much of a long name an error shows.
+const START_CHARS: usize = 40;
+
 /// The names of a workflow's nodes so far, each one once.
 #[derive(Default)]
 pub(crate) struct NodeNames {
@@ -28,10 +31,12 @@ impl NodeNames {
     /// This name, or the next free one made from it.
     pub(crate) fn take(&mut self, name: Name) -> Name {
         let name = match self.taken.contains_key(&name) {
-            false => name,
+            false => {
+                self.check("a step", &name);
+                name
+            }
             true => self.next_free(&name),
         };
-        self.check("a step", &name);
         self.taken.insert(name.clone(), 1);
         name
     }
@@ -66,6 +71,15 @@ impl NodeNames {
             }
         };
         self.taken.insert(name.clone(), n);
+        if name.check().is_ok() && free.check().is_err() {
+            // The number makes it too long: whoever is told of that alone doesn't see why.
+            let start: String = name.chars().take(START_CHARS).collect();
+            self.wrong.push(format!(
+                "two steps are named \"{start}…\", which is too long for a number behind it"
+            ));
+        } else {
+            self.check("a step", &free);
+        }
         free
     }
 }

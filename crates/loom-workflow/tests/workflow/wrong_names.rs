@@ -62,6 +62,24 @@ async fn every_wrong_name_is_said_at_once_and_in_every_run() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_taken_and_too_long_for_a_number_is_told_to_be_taken() {
+    let nothing = |_cx: RunContext, text: String| async move { Ok::<_, Error>(text) };
+    for length in [255, 256] {
+        let workflow = Workflow::chain("twice")
+            .then_fn("n".repeat(length), nothing)
+            .then_fn("n".repeat(length), nothing)
+            .build();
+        let (_, session) = recorded();
+        let error = session.run(&workflow, "hi".to_owned()).await.unwrap_err();
+        let start = "n".repeat(40);
+        assert_eq!(
+            error.message(),
+            format!("two steps are named \"{start}…\", which is too long for a number behind it")
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_name_of_256_bytes_is_one() {
     let (recorder, session) = recorded();
     let name = "n".repeat(256);
