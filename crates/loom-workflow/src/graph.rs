@@ -3,6 +3,7 @@
 mod joined;
 mod spec;
 mod steps;
+mod limits;
 mod from_spec;
 mod draft;
 mod check;
@@ -33,6 +34,9 @@ use crate::workflow::Workflow;
 pub use joined::{Delivered, Deliveries, GraphOutput, Joined};
 pub use spec::{EdgeSpec, GraphSpec, NodeSpec};
 pub use steps::Steps;
+
+/// How many things that are wrong an error lists; further ones are counted.
+const WRONG_MAX: usize = 50;
 
 /// Where a graph's input comes from; the source of the edges to its first nodes.
 pub const START: &str = "START";
@@ -84,10 +88,48 @@ impl Workflow<(), ()> {
 /// over, and what comes after a loop waits until the loop is left. What a node is given never
 /// depends on which of two others was quicker.
 ///
+/// A side branch of a loop belongs to it and runs in each pass: nodes that are fed from the loop and
+/// each other alone, and lead only to each other, to [`END`] or nowhere. A node that is also fed from
+/// elsewhere, or leads on to such a one, comes after the loop: it waits until the loop is left, and
+/// gets what each pass gave.
+///
+/// ```
+/// use loom_core::{Loom, Result};
+/// use loom_workflow::{END, Graph, Joined, Workflow};
+///
+/// async fn halve(n: u64) -> Result<u64> {
+///     Ok(n / 2)
+/// }
+/// async fn note(_: Joined<u64>) -> Result<()> {
+///     Ok(())
+/// }
+/// /// Goes round until the number is odd; each pass sends it to `note`.
+/// fn halving() -> Graph {
+///     Workflow::graph("halving")
+///         .node("halve", halve).node("check", halve).node("note", note).sink("note")
+///         .start("halve").edge("halve", "check").edge("halve", "note")
+///         .router_of("check", |n: &u64| if n % 2 == 0 { "again" } else { "done" }, [("again", "halve"), ("done", END)])
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let session = Loom::builder().build().session("alice");
+/// let each_pass = halving().build_as::<u64, u64>()?;
+/// let outcome = session.run(&each_pass, 16u64).await?;
+/// assert_eq!(outcome.visited, ["halve", "check", "note", "halve", "check", "note"]);
+/// let afterwards = halving().start("note").build_as::<u64, u64>()?;
+/// let outcome = session.run(&afterwards, 16u64).await?;
+/// assert_eq!(outcome.visited, ["halve", "check", "halve", "check", "note"]);
+/// # Ok::<(), loom_core::Error>(())
+/// # }).unwrap();
+/// ```
+///
 /// # What a node takes
 /// A step that takes [`Joined<T>`] gets all deliveries of the pass, in the order in which the
 /// edges were declared. A step that takes any other type must get exactly one; two are an error
 /// that names both sources. The end is a join like any other.
+///
+/// Between nodes values are JSON. What JSON has no form for changes on the way: a float that isn't
+/// finite becomes `null`, which is an error of the step that takes a float.
 ///
 /// # Limits
 /// A graph with a cycle ends as interrupted at `steps_max` steps (100) or `visits_max` visits of
@@ -169,6 +211,30 @@ impl Graph {
     }
 
     /// The edge that a node's router takes for every label that no other edge has.
+    ///
+    /// ```
+    /// use loom_core::{Loom, Result};
+    /// use loom_workflow::{END, Workflow};
+    ///
+    /// async fn classify(text: String) -> Result<String> {
+    ///     Ok(text)
+    /// }
+    /// async fn bill(_: String) -> Result<String> {
+    ///     Ok("we refund it".to_owned())
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let triage = Workflow::graph("triage")
+    ///     .node("classify", classify).node("bill", bill)
+    ///     .start("classify")
+    ///     .router("classify", |label: &str| label.to_owned(), [("billing", "bill")])
+    ///     .otherwise("classify", END).edge("bill", END)
+    ///     .build_as::<String, String>()?;
+    /// let outcome = Loom::builder().build().session("alice").run(&triage, "weather").await?;
+    /// assert_eq!(outcome.visited, ["classify"]);
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn otherwise(mut self, source: impl Into<Name>, to: impl Into<Name>) -> Self {
         self.push_edge(source.into(), to.into(), By::Otherwise);
         self
@@ -177,6 +243,9 @@ impl Graph {
     /// Lets a node fail by itself: instead of ending the others it gives its
     /// [`Settled`](crate::Settled) on, done or failed, and what follows takes that. Errors that end
     /// the whole tree still do.
+    ///
+    /// A router of the node sees that too: as text it is `{"done": ..}` or `{"failed": ..}`, so
+    /// pick by [`Graph::router_of`] over `Settled<T>`.
     ///
     /// ```
     /// use loom_core::{Error, Loom, Result};
@@ -205,26 +274,30 @@ impl Graph {
     }
 
     /// Says that what a node gives goes nowhere: it is run for what it does.
+    ///
+    /// ```
+    /// use loom_core::{Loom, Result};
+    /// use loom_workflow::{END, Workflow};
+    ///
+    /// async fn answer(text: String) -> Result<String> {
+    ///     Ok(format!("{text}: done"))
+    /// }
+    /// async fn count(_: String) -> Result<()> {
+    ///     Ok(())
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let desk = Workflow::graph("desk")
+    ///     .node("answer", answer).node("count", count).sink("count")
+    ///     .start("answer").start("count").edge("answer", END)
+    ///     .build_as::<String, String>()?;
+    /// let outcome = Loom::builder().build().session("alice").run(&desk, "ticket 7").await?;
+    /// assert_eq!(outcome.output, "ticket 7: done");
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn sink(mut self, node: impl Into<Name>) -> Self {
         self.0.sinks.push(node.into());
-        self
-    }
-
-    /// How many steps a run may take if the graph has a cycle: 100 unless it is said.
-    pub fn steps_max(mut self, steps_max: u32) -> Self {
-        self.0.caps.steps_max = steps_max;
-        self
-    }
-
-    /// How often a run may visit one node if the graph has a cycle: 25 unless it is said.
-    pub fn visits_max(mut self, visits_max: u32) -> Self {
-        self.0.caps.visits_max = visits_max;
-        self
-    }
-
-    /// How many bodies run at the same time: 8 unless it is said. Further ones wait.
-    pub fn concurrency_max(mut self, concurrency_max: usize) -> Self {
-        self.0.caps.concurrency_max = concurrency_max;
         self
     }
 
@@ -245,10 +318,16 @@ impl Graph {
     /// are unknown (with the one that may be meant), nodes that can't be reached, lead nowhere or go
     /// round for ever, a
     /// missing start or end, routers beside plain edges, labels that are there twice, limits of 0.
+    /// Of more than 50 such things the message counts the rest.
     pub fn build_as<I: Data, O: GraphOutput>(self) -> Result<Workflow<I, O::Out>> {
         let draft = self.0;
-        let wrong = check::check(&draft);
+        let mut wrong = check::check(&draft);
         if !wrong.is_empty() {
+            let more = wrong.len().saturating_sub(WRONG_MAX);
+            wrong.truncate(WRONG_MAX);
+            if more > 0 {
+                wrong.push(format!("and {more} more"));
+            }
             return Err(Error::invalid(format!(
                 "the graph {:?} can't be built: {}",
                 draft.name,

@@ -1,8 +1,8 @@
 //! From a checked draft to what is run and what is drawn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use loom_core::{Info, Link};
+use loom_core::{Info, Link, Name};
 
 use crate::graph::draft::{By, Draft, DraftEdge, DraftNode};
 use crate::graph::flow::{Edge, Flow};
@@ -24,39 +24,50 @@ pub(crate) fn flow_of(draft: &Draft) -> Flow {
 
 /// The nodes as they are run.
 pub(crate) fn plan_nodes(draft: &Draft) -> Vec<PlanNode> {
-    let node = |node: &DraftNode| {
-        let picks = draft
-            .routers
-            .iter()
-            .find(|(source, _)| *source == node.name);
-        let labels = |edge: &DraftEdge| match &edge.by {
-            By::Label(label) => Some(label.clone()),
-            By::All | By::Otherwise => None,
-        };
-        PlanNode {
-            name: node.name.clone(),
-            body: node.body.clone(),
-            router: picks.map(|(source, picks)| Router {
-                picks: picks.clone(),
-                labels: draft
-                    .edges
-                    .iter()
-                    .filter(|it| it.from == *source)
-                    .map(labels)
-                    .collect(),
-            }),
-            is_settled: draft.settled.contains(&node.name),
-        }
+    let mut routers = routers(draft);
+    let settled = settled(draft);
+    let node = |node: &DraftNode| PlanNode {
+        name: node.name.clone(),
+        body: node.body.clone(),
+        router: routers.remove(node.name.as_str()),
+        is_settled: settled.contains(node.name.as_str()),
     };
     draft.nodes.iter().map(node).collect()
 }
 
+/// The routers by the names of their nodes.
+fn routers(draft: &Draft) -> HashMap<&str, Router> {
+    let routers = draft.routers.iter().map(|(source, picks)| {
+        let router = Router {
+            picks: picks.clone(),
+            labels: Vec::new(),
+        };
+        (source.as_str(), router)
+    });
+    let mut routers: HashMap<&str, Router> = routers.collect();
+    for edge in &draft.edges {
+        let label = match &edge.by {
+            By::Label(label) => Some(label.clone()),
+            By::All | By::Otherwise => None,
+        };
+        if let Some(router) = routers.get_mut(edge.from.as_str()) {
+            router.labels.push(label);
+        }
+    }
+    routers
+}
+
+fn settled(draft: &Draft) -> HashSet<&str> {
+    draft.settled.iter().map(Name::as_str).collect()
+}
+
 /// The graph as it is drawn and compared.
 pub(crate) fn outline_of(draft: &Draft, flow: &Flow, joins: bool) -> Outline {
+    let settled = settled(draft);
     let part = |node: &DraftNode| {
         let info = node_info(&node.name, node.body.info()).joining(node.body.joins());
         let mut details = Vec::new();
-        if draft.settled.contains(&node.name) {
+        if settled.contains(node.name.as_str()) {
             details.push("settled".to_owned());
         }
         if let Some(router) = &node.routed_by {

@@ -21,7 +21,8 @@ pub struct Delivered<T> {
 /// All deliveries of a node's pass, ordered by the declaration of the edges they came by.
 ///
 /// A step that takes this joins what reaches it, be it from one node or from many. A node after a
-/// loop gets what each pass of the loop gave, in the order of the passes.
+/// loop gets what each pass of the loop gave, in the order of the passes; a side branch that runs
+/// in each pass gets what that pass gave ([when a node runs](crate::Graph#when-a-node-runs)).
 ///
 /// ```
 /// use loom_core::{Loom, Result};

@@ -180,6 +180,35 @@ fn an_empty_graph_is_none() {
 }
 
 #[test]
+fn of_more_than_fifty_wrong_things_the_rest_is_counted() {
+    let edges = |count: usize| {
+        let fixed = graph().node("a", say("a")).start("a").edge("a", END);
+        (0..count).fold(fixed, |graph, i| graph.edge("a", format!("zzz{i}")))
+    };
+    let fifty = wrong(edges(50));
+    assert_eq!(fifty.len(), 50);
+    let mut many = wrong(edges(3_000));
+    assert_eq!(many.pop().unwrap(), "and 2950 more");
+    assert_eq!(many, fifty);
+}
+
+#[test]
+fn a_graph_of_many_routed_and_settled_nodes_is_built_in_no_time() {
+    const NODES: usize = 20_000;
+    let mut graph = Workflow::graph("wide");
+    for i in 0..NODES {
+        let name = format!("node {i}");
+        graph = graph
+            .node(name.clone(), say("it"))
+            .start(name.clone())
+            .settle(name.clone())
+            .router(name, |it: &str| it.to_owned(), [("a", END), ("b", END)]);
+    }
+    let info = graph.build().unwrap().info();
+    assert_eq!((info.parts.len(), info.links.len()), (NODES, 3 * NODES));
+}
+
+#[test]
 fn a_graph_says_what_it_is_made_of_and_what_leads_back() {
     let workflow = Workflow::graph("triage")
         .node("draft", say("say"))
