@@ -151,7 +151,8 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
     }
 
     /// Changes the value by a pure function. No step: it has no span and no name, and what it
-    /// gives needn't be recordable.
+    /// gives needn't be recordable. Nor is it a part of the definition: neither a drawing nor the
+    /// check of a resumed run's workflow knows of it.
     pub fn map<O: Send + 'static>(
         self,
         map: impl Fn(T) -> O + Send + Sync + 'static,
