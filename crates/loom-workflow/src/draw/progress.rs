@@ -11,7 +11,8 @@ use super::state::{Seen, State};
 ///
 /// It wants to see the events of a run from its beginning; of nodes below what it didn't see open
 /// it knows nothing. Of several runs of one name, the one that began last counts; a run that is
-/// resumed is the same run.
+/// resumed is the same run. The others are forgotten, also one that still goes on: so what it holds
+/// grows with the names of the runs and the visits of the last run of each, not with the runs.
 ///
 /// ```
 /// use futures::StreamExt;
@@ -39,40 +40,46 @@ use super::state::{Seen, State};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    stops: Vec<StopSeen>,
-    by_place: HashMap<(Option<Stop>, Place), Stop>,
-    by_path: HashMap<(Stop, String), Visit>,
+    /// The number of the run of each name that began last.
+    by_name: HashMap<Name, usize>,
+    runs: HashMap<usize, RunSeen>,
+    runs_begun: usize,
     open: HashMap<(TraceId, SpanId), Open>,
 }
 
-/// The place in a run of a node, or of the run itself.
+/// The place of a node in a run, or of the run itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Stop(usize);
+pub(super) struct Stop {
+    run: usize,
+    place: usize,
+}
 
 /// How a stop is told from others below the same stop. A nested run is no stop of its own: it
 /// stands below the step or tool that runs it, and is named by that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
-    Root(Name),
     Step(Name),
     Tool(Name),
 }
 
+/// What is known of one run.
 #[derive(Clone, Debug)]
-struct StopSeen {
-    root: Stop,
-    run: RunId,
-    visits: Vec<State>,
+struct RunSeen {
+    id: RunId,
+    /// The visits of each place, the run's own first.
+    visits: Vec<Vec<State>>,
+    by_place: HashMap<(usize, Place), usize>,
+    by_path: HashMap<String, Visit>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Visit {
-    stop: Stop,
+    place: usize,
     nth: usize,
 }
 
-/// A span that is open: what is opened in it stands below the stop, and if the span is a visit of
-/// that stop itself, its end is the visit's.
+/// A span that is open: what is opened in it stands below the stop, and if the span is a visit, its
+/// end is the visit's.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     stop: Stop,
@@ -99,98 +106,120 @@ impl Progress {
     }
 
     /// Takes note of one more event.
+    ///
+    /// ```
+    /// use loom_core::{Loom, Recorder, Result};
+    /// use loom_workflow::{Progress, Workflow};
+    ///
+    /// async fn load(id: u64) -> Result<u64> {
+    ///     Ok(id)
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let workflow = Workflow::chain("ticket").then(load).build();
+    /// let recorder = Recorder::default();
+    /// let loom = Loom::builder().observe(recorder.clone()).build();
+    /// loom.session("alice").run(&workflow, 7u64).await?;
+    ///
+    /// let (mut progress, events) = (Progress::default(), recorder.events());
+    /// progress.see(&events[0]);
+    /// let begun = workflow.drawing().coloured_by(&progress).to_string();
+    /// assert!(begun.starts_with("▶ ticket"));
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn see(&mut self, event: &OwnedEvent) {
         match &event.what {
-            Happened::Opened { .. } => self.opened(event),
+            Happened::Opened { .. } => {
+                if let Some(open) = self.opened(event) {
+                    self.open.insert((event.trace, event.span), open);
+                }
+            }
             Happened::Closed { ending, .. } => {
                 let closed = self.open.remove(&(event.trace, event.span));
-                if let Some(visit) = closed.and_then(|it| it.visit) {
-                    self.stops[visit.stop.0].visits[visit.nth] = State::of(*ending);
+                if let Some((run, visit)) = closed.and_then(|it| Some((it.stop.run, it.visit?)))
+                    && let Some(run) = self.runs.get_mut(&run)
+                {
+                    run.visits[visit.place][visit.nth] = State::of(*ending);
                 }
             }
             _ => (),
         }
     }
 
-    fn opened(&mut self, event: &OwnedEvent) {
+    fn opened(&mut self, event: &OwnedEvent) -> Option<Open> {
         // A slash in a name is escaped, so only a root has none in its path.
-        let is_root = !event.path.contains('/');
-        let parent = event.parent_span.filter(|_| !is_root);
-        let above = parent.and_then(|it| self.open.get(&(event.trace, it)).copied());
-        let name = event.name.clone();
-        let open = match (event.effect, above) {
-            _ if is_root => self.visited(None, Place::Root(name), event),
-            (_, None) => return,
-            (EffectKind::Step, Some(above)) => {
-                self.visited(Some(above.stop), Place::Step(name), event)
+        if !event.path.contains('/') {
+            let run = self.run(&event.name, &event.run);
+            return self.visited(run, 0, &event.path);
+        }
+        let parent = (event.trace, event.parent_span?);
+        let above = self.open.get(&parent).copied()?;
+        let place = match event.effect {
+            EffectKind::Step => Place::Step(event.name.clone()),
+            EffectKind::Tool => Place::Tool(event.name.clone()),
+            EffectKind::Workflow | EffectKind::Agent | EffectKind::Turn | EffectKind::Model => {
+                return Some(Open {
+                    visit: None,
+                    ..above
+                });
             }
-            (EffectKind::Tool, Some(above)) => {
-                self.visited(Some(above.stop), Place::Tool(name), event)
-            }
-            (
-                EffectKind::Workflow | EffectKind::Agent | EffectKind::Turn | EffectKind::Model,
-                Some(above),
-            ) => Open {
-                visit: None,
-                ..above
-            },
         };
-        self.open.insert((event.trace, event.span), open);
+        let run = above.stop.run;
+        let place = self.runs.get_mut(&run)?.place(above.stop.place, place);
+        self.visited(run, place, &event.path)
     }
 
-    /// A visit begins, or, where its path was seen before, begins again in a resumed run.
-    fn visited(&mut self, above: Option<Stop>, place: Place, event: &OwnedEvent) -> Open {
-        let stop = self.stop(above, place, &event.run);
-        let seen = &mut self.stops[stop.0];
-        let visit = *self
-            .by_path
-            .entry((seen.root, event.path.clone()))
-            .or_insert(Visit {
-                stop,
-                nth: seen.visits.len(),
-            });
-        let visits = &mut self.stops[visit.stop.0].visits;
-        match visits.get_mut(visit.nth) {
-            Some(state) => *state = State::Running,
-            None => visits.push(State::Running),
+    /// The number of this run. Another one of the same name begins anew, and the older is forgotten.
+    fn run(&mut self, name: &Name, id: &RunId) -> usize {
+        let last = self.by_name.get(name).copied();
+        if let Some(last) = last.filter(|it| self.runs.get(it).is_some_and(|run| run.id == *id)) {
+            return last;
         }
-        Open {
-            stop,
+        if let Some(last) = last {
+            self.runs.remove(&last);
+            self.open.retain(|_, open| open.stop.run != last);
+        }
+        let new = self.runs_begun;
+        self.runs_begun += 1;
+        self.by_name.insert(name.clone(), new);
+        self.runs.insert(
+            new,
+            RunSeen {
+                id: id.clone(),
+                visits: vec![Vec::new()],
+                by_place: HashMap::new(),
+                by_path: HashMap::new(),
+            },
+        );
+        new
+    }
+
+    fn visited(&mut self, run: usize, place: usize, path: &str) -> Option<Open> {
+        let visit = self.runs.get_mut(&run)?.visited(place, path);
+        Some(Open {
+            stop: Stop { run, place },
             visit: Some(visit),
-        }
-    }
-
-    fn stop(&mut self, above: Option<Stop>, place: Place, run: &RunId) -> Stop {
-        let new = Stop(self.stops.len());
-        let known = self.by_place.get(&(above, place.clone())).copied();
-        // Another run of the same name begins anew; below it everything is new too.
-        let known = known.filter(|it| above.is_some() || self.stops[it.0].run == *run);
-        known.unwrap_or_else(|| {
-            self.by_place.insert((above, place), new);
-            self.stops.push(StopSeen {
-                root: above.map_or(new, |it| self.stops[it.0].root),
-                run: run.clone(),
-                visits: Vec::new(),
-            });
-            new
         })
     }
 
     /// The last run of this name.
     pub(super) fn root(&self, name: &Name) -> Option<Stop> {
-        let root = (None, Place::Root(name.clone()));
-        self.by_place.get(&root).copied()
+        let run = self.by_name.get(name).copied();
+        run.map(|run| Stop { run, place: 0 })
     }
 
     /// The stop at a place below another.
     pub(super) fn below(&self, stop: Option<Stop>, place: Place) -> Option<Stop> {
-        let at = (Some(stop?), place);
-        self.by_place.get(&at).copied()
+        let Stop { run, place: above } = stop?;
+        let place = self.runs.get(&run)?.by_place.get(&(above, place)).copied();
+        place.map(|place| Stop { run, place })
     }
 
     /// What became of a stop. As long as one of several visits goes on or waits, so does the stop.
     pub(super) fn seen(&self, stop: Option<Stop>) -> Seen {
-        let visits = stop.map_or(&[][..], |it| &self.stops[it.0].visits);
+        let run_and_place = stop.and_then(|it| Some((self.runs.get(&it.run)?, it.place)));
+        let visits = run_and_place.map_or(&[][..], |(run, place)| &run.visits[place]);
         let going_on = [State::Running, State::Paused].into_iter();
         let state = going_on
             .into_iter()
@@ -200,5 +229,30 @@ impl Progress {
             state: state.unwrap_or(State::NotTaken),
             visits: visits.len(),
         }
+    }
+}
+
+impl RunSeen {
+    /// The number of this place below another.
+    fn place(&mut self, above: usize, place: Place) -> usize {
+        let new = self.visits.len();
+        let number = *self.by_place.entry((above, place)).or_insert(new);
+        if number == new {
+            self.visits.push(Vec::new());
+        }
+        number
+    }
+
+    /// A visit begins, or, where its path was seen before, begins again in a resumed run.
+    fn visited(&mut self, place: usize, path: &str) -> Visit {
+        let nth = self.visits[place].len();
+        let new = Visit { place, nth };
+        let visit = *self.by_path.entry(path.to_owned()).or_insert(new);
+        let visits = &mut self.visits[visit.place];
+        match visits.get_mut(visit.nth) {
+            Some(state) => *state = State::Running,
+            None => visits.push(State::Running),
+        }
+        visit
     }
 }

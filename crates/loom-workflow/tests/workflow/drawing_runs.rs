@@ -250,6 +250,37 @@ async fn of_several_runs_the_last_counts() {
     assert_eq!(drawn, tree_after("it broke").await);
 }
 
+#[tokio::test]
+async fn a_run_that_another_of_its_name_overtook_is_forgotten_though_it_goes_on() {
+    let events_of = |input: &'static str| async move {
+        let (recorder, session) = recorded();
+        session.run(&support(), input).await.unwrap();
+        recorder.events()
+    };
+    let (older, newer) = (
+        events_of("charged inv-1").await,
+        events_of("it broke").await,
+    );
+    let mut progress = Progress::default();
+    let (seen, rest) = older.split_at(older.len() / 2);
+    let events = seen.iter().chain(&newer).chain(rest);
+    events.for_each(|event| progress.see(event));
+    let drawn = support().drawing().coloured_by(&progress).to_string();
+    assert_eq!(drawn, tree_after("it broke").await);
+}
+
+#[tokio::test]
+async fn what_is_held_does_not_grow_with_the_runs_of_one_name() {
+    let (recorder, session) = recorded();
+    let held = |recorder: &Recorder| format!("{:?}", Progress::of(recorder)).len();
+    session.run(&support(), "charged inv-1").await.unwrap();
+    let of_one = held(&recorder);
+    for _ in 0..50 {
+        session.run(&support(), "charged inv-1").await.unwrap();
+    }
+    assert!(held(&recorder) < 2 * of_one);
+}
+
 /// A workflow by its shape: visits its only step this often.
 struct Again(usize);
 
