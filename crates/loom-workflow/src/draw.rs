@@ -148,6 +148,7 @@ impl Drawing {
 
     /// The drawing as an SVG image that needs nothing else: no script, no font of its own. Laying
     /// it out takes far longer than writing the other formats, seconds for many hundred nodes.
+    /// Several images may stand in one page: the ids in each begin with a hash of what it shows.
     ///
     /// ```
     /// use loom_core::{Info, Kind};

@@ -29,13 +29,18 @@ pub(super) fn label(text: &str) -> String {
     }
 }
 
-/// The text without anything that breaks a line or stands in no XML.
+/// The text without anything that breaks a line or stands in no XML. What would turn the direction
+/// of all that follows, so that a name reads as another, is shown as an escape.
 pub(super) fn one_line(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\u{2028}' | '\u{2029}' => ' ',
-        '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
-        c if c.is_control() => ' ',
-        c => c,
-    };
-    text.chars().map(shown).collect()
+    let mut line = String::new();
+    for c in text.chars() {
+        match c {
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => line.extend(c.escape_unicode()),
+            '\u{2028}' | '\u{2029}' => line.push(' '),
+            '\u{fffe}' | '\u{ffff}' => line.push(char::REPLACEMENT_CHARACTER),
+            c if c.is_control() => line.push(' '),
+            c => line.push(c),
+        }
+    }
+    line
 }

@@ -50,8 +50,21 @@ fn room(lines: &[String]) -> (f64, f64) {
     )
 }
 
+/// What all ids of the image begin with: other than in another image of the same page, unless
+/// that shows the same.
+fn id_prefix(root: &Figure) -> String {
+    // FNV-1a, which is the same everywhere and always.
+    let hash = format!("{root:?}")
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    format!("d{hash:016x}-")
+}
+
 struct Image<'a> {
     layout: &'a Layout,
+    id_prefix: String,
     text: String,
 }
 
@@ -59,17 +72,22 @@ impl<'a> Image<'a> {
     fn new(root: &Figure, layout: &'a Layout) -> Self {
         let (width, height) = (Px(layout.width), Px(layout.height));
         let title = Escaped(&one_line(&root.name)).to_string();
+        let id_prefix = id_prefix(root);
         let text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" font-family=\"monospace\" font-size=\"13\" \
              text-anchor=\"middle\" fill=\"#222222\">\n\
              <title>{title}</title>\n\
-             <defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" \
+             <defs><marker id=\"{id_prefix}arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" \
              markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
              <path d=\"M0,0 L10,5 L0,10 z\" fill=\"#555555\"/></marker></defs>\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
         );
-        Self { layout, text }
+        Self {
+            layout,
+            id_prefix,
+            text,
+        }
     }
 
     /// The clusters, outer ones first, so that inner ones lie on top.
@@ -127,8 +145,9 @@ impl<'a> Image<'a> {
             Px(frame.y - frame.height / 2.0),
         );
         let (width, height, corner) = (Px(frame.width), Px(frame.height), Px(corner));
+        let prefix = self.id_prefix.clone();
         self.push(format_args!(
-            "<rect id=\"{id}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" \
+            "<rect id=\"{prefix}{id}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" \
              rx=\"{corner}\" {look}/>\n"
         ));
     }
@@ -149,10 +168,11 @@ impl<'a> Image<'a> {
     }
 
     fn edge(&mut self, edge: &Edge, route: &Route) {
+        let marker = format!(" marker-end=\"url(#{}arrow)\"", self.id_prefix);
         let look = match edge.arrow {
-            Arrow::Forward => " marker-end=\"url(#arrow)\"",
-            Arrow::Back => " marker-end=\"url(#arrow)\" stroke-dasharray=\"5 4\"",
-            Arrow::Holds => "",
+            Arrow::Forward => marker,
+            Arrow::Back => marker + " stroke-dasharray=\"5 4\"",
+            Arrow::Holds => String::new(),
         };
         let curve = curve(&route.points);
         self.push(format_args!(

@@ -47,6 +47,20 @@ fn names_are_escaped_for_dot() {
 }
 
 #[test]
+fn what_turns_the_direction_of_a_text_is_shown_as_an_escape() {
+    for c in ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+        let escape = format!("\\u{{{:x}}}", u32::from(c));
+        let info = Info::new(format!("pay{c}tsac"), Kind::Function).with_detail(format!("{c}"));
+        let drawing = Drawing::of(&info);
+        assert_eq!(drawing.to_string(), format!("pay{escape}tsac ({escape})\n"));
+        let pictures = [drawing.to_string(), drawing.mermaid(), drawing.dot()];
+        assert!(pictures.iter().all(|it| !it.contains(c)), "{pictures:?}");
+        #[cfg(feature = "svg")]
+        assert!(!drawing.svg().contains(c));
+    }
+}
+
+#[test]
 fn long_names_are_cut_in_pictures_only() {
     let long = "abcdefghij".repeat(7);
     let drawing = Drawing::of(&Info::new(long.clone(), Kind::Function));

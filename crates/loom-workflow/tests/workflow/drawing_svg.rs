@@ -75,15 +75,42 @@ async fn a_run_colours_the_image() {
         .coloured_by(&Progress::of(&recorder))
         .svg();
     let image = Document::parse(&image).unwrap();
+    let ends_in = |it: &Node, id: &str| {
+        let whole = it.attribute("id").and_then(|it| it.split_once('-'));
+        whole.is_some_and(|(_, rest)| rest == id)
+    };
     let fill = |id: &str| {
         let mut all = image.descendants();
-        let node = all.find(|it| it.attribute("id") == Some(id)).unwrap();
+        let node = all.find(|it| ends_in(it, id)).unwrap();
         node.attribute("fill").unwrap().to_owned()
     };
     assert_eq!(
         ["n0", "n1", "n2", "n_in"].map(fill),
         ["#d8f0d8", "#f9f9f9", "#d8f0d8", "#ffffff"]
     );
+}
+
+#[tokio::test]
+async fn images_of_one_page_share_no_ids_and_each_uses_its_own() {
+    let (recorder, session) = recorded();
+    session.run(&support(), "it broke").await.unwrap();
+    let coloured = support().drawing().coloured_by(&Progress::of(&recorder));
+    let images = [support().drawing(), coloured, Drawing::of(&redrafting())];
+    let mut all = BTreeSet::new();
+    for image in images.map(|it| it.svg()) {
+        let image = Document::parse(&image).unwrap();
+        let values = |name: &str| -> BTreeSet<String> {
+            let nodes = image.descendants();
+            let values = nodes.filter_map(|it| it.attribute(name));
+            values.map(str::to_owned).collect()
+        };
+        let (ids, markers) = (values("id"), values("marker-end"));
+        let marker = ids.iter().find(|it| it.ends_with("-arrow")).unwrap();
+        assert_eq!(markers, BTreeSet::from([format!("url(#{marker})")]));
+        for id in ids {
+            assert!(all.insert(id.clone()), "{id} is there twice");
+        }
+    }
 }
 
 #[test]
