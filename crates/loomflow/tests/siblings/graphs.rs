@@ -4,7 +4,7 @@
 use loomflow::{Agent, END, Error, ErrorKind, Graph, Reply, RunContext, Tool, Workflow};
 use serde_json::json;
 
-use crate::support::{Done, clerk};
+use crate::support::{Done, clerk, counting};
 use crate::watched::Durable;
 
 /// Draws up a refund until a person says yes to it.
@@ -81,13 +81,43 @@ async fn a_cap_and_a_failure_of_a_graph_are_told_to_the_agent_as_they_are() {
 #[tokio::test]
 async fn a_destructive_graph_is_asked_for_like_any_tool() {
     let (durable, done) = (Durable::new(), Done::default());
-    let wiped = tool(broken()).destructive();
-    let outcome = durable
-        .process()
+    let wiping = || {
+        let graph = Workflow::graph("approval")
+            .node("wipe", counting("wipe", &done.paid))
+            .start("wipe")
+            .edge("wipe", END);
+        tool(graph).destructive()
+    };
+    let process = durable.process();
+    let paused = process.session.run(&desk(&done, wiping()), "please").await;
+    let paused = paused.unwrap_err();
+    assert_eq!(paused.kind(), ErrorKind::Paused);
+    let [question] = paused.questions() else {
+        panic!("one question is asked: {:?}", paused.questions());
+    };
+    assert_eq!(
+        (question.path.as_str(), question.body.as_str()),
+        (
+            "support/clerk/clerk/turn:0/tool:approval[c1]#ask:permissions",
+            "may the tool \"approval\" be called with {\"input\":\"INV-1\"}? (destructive tools are asked for)"
+        )
+    );
+    assert_eq!(question.input, Some(json!({"input": "INV-1"})));
+    assert_eq!(done.paid.get(), 0);
+
+    let run = &paused.run().unwrap().run_id;
+    process
         .session
-        .run(&desk(&done, wiped), "please")
-        .await;
-    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Paused);
+        .answer(run, &question.path, true)
+        .await
+        .unwrap();
+    let process = durable.process();
+    process
+        .session
+        .resume(run, &desk(&done, wiping()))
+        .await
+        .unwrap();
+    assert_eq!(done.paid.get(), 1);
 }
 
 #[tokio::test]
