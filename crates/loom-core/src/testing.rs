@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, read_for_id};
 use crate::context::RunContext;
 use crate::effect::{Effect, EffectKind};
 use crate::ids::{RunId, SessionId, UserId};
@@ -44,7 +44,8 @@ impl RunContext {
     /// As [`RunContext::test`].
     pub fn test_in(loom: &Loom, user: &str) -> Self {
         let user = UserId::new(user).unwrap_or_else(|error| panic!("{error}"));
-        let session = SessionId::fresh(loom.parts().ids.uuid(loom.parts().clock.now()));
+        let fresh = || loom.parts().ids.uuid(read_for_id(&*loom.parts().clock));
+        let session = SessionId::fresh(fresh());
         let origin = Origin {
             scope: Scope::new(Some(user), session),
             session_given: false,
@@ -56,7 +57,7 @@ impl RunContext {
             span_seed: loom.parts().ids.span_seed(),
             carried: Carried::default(),
         };
-        let run_id = RunId::root(loom.parts().ids.uuid(loom.parts().clock.now()));
+        let run_id = RunId::root(fresh());
         let tree = Tree::new(loom.parts(), run_id, Arc::default(), origin);
         Self::bare(Arc::new(tree)).child(Effect::new(EffectKind::Workflow, "test"))
     }

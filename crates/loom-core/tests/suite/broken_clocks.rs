@@ -81,3 +81,14 @@ fn an_event_without_a_time_of_its_own_takes_the_last_ones() {
     assert_eq!(times[3], times[2]);
     assert_eq!(times[4], times[3] + Duration::from_millis(1));
 }
+
+#[test]
+fn a_context_for_tests_is_made_under_a_clock_that_panics() {
+    let clock = Breaks {
+        ticks: TickingClock::default(),
+        reading: AtomicUsize::new(0),
+        at: 0..usize::MAX,
+    };
+    let cx = RunContext::test_in(&Loom::builder().clock(clock).build(), "alice");
+    assert_eq!(cx.user().map(ToString::to_string), Some("alice".to_owned()));
+}
