@@ -2,6 +2,7 @@
 //! and what a crash cut off goes on under the approval it had.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -30,7 +31,7 @@ enum Does {
 
 type Erased = BoxFuture<'static, Result<String>>;
 
-fn erases(log: &Log, does: Does) -> impl Fn(RunContext, ()) -> Erased + Send + Sync + 'static {
+fn erase(log: &Log, does: Does) -> Tool {
     let log = log.clone();
     let body = move |cx: RunContext, text: String| {
         log.note("erase");
@@ -46,7 +47,11 @@ fn erases(log: &Log, does: Does) -> impl Fn(RunContext, ()) -> Erased + Send + S
             }
         }
     };
-    let tool = Tool::new("erase", "Erases.", body).destructive();
+    Tool::new("erase", "Erases.", body).destructive()
+}
+
+fn erases(log: &Log, does: Does) -> impl Fn(RunContext, ()) -> Erased + Send + Sync + 'static {
+    let tool = erase(log, does);
     move |cx, ()| {
         let tool = tool.clone();
         async move {
@@ -105,6 +110,27 @@ async fn f083_a_call_that_was_given_up_is_asked_about_anew_before_it_is_tried_ag
     assert_eq!(log.take(), ["erase"]);
     let third = next!(session, second, &wrapped).unwrap_err();
     assert_eq!(asked(&third), [format!("{ASKED}#round:3")]);
+    assert_eq!(log.take(), ["erase"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f083_a_call_that_was_given_up_is_asked_about_anew_before_it_gets_other_arguments() {
+    let (session, log) = (desk(), Log::default());
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let tool = erase(&log, Does::Hang);
+    let body = move |cx: RunContext, ()| {
+        let (tool, attempt) = (tool.clone(), attempts.fetch_add(1, Ordering::Relaxed));
+        let what = if attempt < 2 { "logs" } else { "all" };
+        async move {
+            tool.call(&cx, "c1", json!({"input": what}))
+                .await
+                .map(ToolOutput::into_text)
+        }
+    };
+    let wrapped = step(body).timeout(Duration::from_secs(1)).retry(2);
+    let first = session.run(&wrapped, ()).await.unwrap_err();
+    let second = next!(session, first, &wrapped).unwrap_err();
+    assert_eq!(asked(&second), [format!("{ASKED}#round:2")], "{second}");
     assert_eq!(log.take(), ["erase"]);
 }
 

@@ -42,12 +42,13 @@ impl RunJournal {
             if record.spent {
                 continue;
             }
-            if record.question != *asked {
-                return Ok(Answer::ToAnother(record.question));
-            }
+            // First: what it let happen was had, whatever is asked about now.
             if unpoisoned(&self.used).contains(&question.path) {
                 self.spend(&question.path).await?;
                 continue;
+            }
+            if record.question != *asked {
+                return Ok(Answer::ToAnother(record.question));
             }
             self.waits_no_more_for(&question.path);
             self.write_record().await?;
