@@ -129,11 +129,16 @@ async fn save(tree: &Tree, journal: &RunJournal, error: Option<&Error>) -> Optio
         // A run that waited and was gone on with in vain still waits.
         Some(_) => journal.waits_no_more_for_what_it_asked(),
     }
+    // Both, whatever comes of the first: that the run ended is never lost over an approval.
+    let saved = async {
+        let spent = journal.spend_given_up().await;
+        journal.save(tree).await.and(spent)
+    };
     // Like all that settles: it never holds a finished output up for long.
     let limit = Handle::try_current()
         .is_ok()
         .then_some(tree.parts.settle_max);
-    let unsaved = match caught(within(limit, journal.save(tree))).await {
+    let unsaved = match caught(within(limit, saved)).await {
         Ok(Some(saved)) => saved.err()?,
         Ok(None) => Error::new(
             ErrorKind::Internal,

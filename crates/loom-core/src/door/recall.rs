@@ -86,8 +86,15 @@ impl<'a> Record<'a> {
         )
     }
 
-    /// Records how the effect ended.
+    /// Records how the effect ended. Where this is never done or fails, the call was given up, and
+    /// what approved it is spent when the run is saved.
     pub(super) async fn end(&self, result: &Result<impl Data>) -> Result<()> {
+        self.record_end(result).await?;
+        self.journal.is_settled(&self.asked());
+        Ok(())
+    }
+
+    async fn record_end(&self, result: &Result<impl Data>) -> Result<()> {
         match result {
             Ok(output) => {
                 let kept = match output.to_value() {
@@ -114,7 +121,12 @@ impl<'a> Record<'a> {
 
     /// What was approved has been tried, and failed: whoever tries it again is asked about anew.
     async fn spend_approvals(&self) -> Result<()> {
-        self.journal.spend_all(&format!("{}#ask:", self.path)).await
+        self.journal.spend_all(&self.asked()).await
+    }
+
+    /// How the paths begin at which gates ask about this effect.
+    fn asked(&self) -> String {
+        format!("{}#ask:", self.path)
     }
 
     /// Records what the effect gave.

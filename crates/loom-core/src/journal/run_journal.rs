@@ -2,7 +2,7 @@
 
 mod answers;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +24,8 @@ pub(crate) struct RunJournal {
     asked: Mutex<Vec<String>>,
     /// The questions whose approvals let something happen in this attempt.
     used: Mutex<HashSet<String>>,
+    /// Those of them that let something happen whose end isn't recorded: given up, if it stays so.
+    pending: Mutex<BTreeSet<String>>,
     /// Held while the record is written, so that an older one never lands after a newer.
     writing: tokio::sync::Mutex<()>,
 }
@@ -73,6 +75,7 @@ impl RunJournal {
             record: Mutex::new(record),
             asked: Mutex::default(),
             used: Mutex::default(),
+            pending: Mutex::default(),
             writing: tokio::sync::Mutex::new(()),
         }
     }

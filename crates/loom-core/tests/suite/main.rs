@@ -57,6 +57,7 @@ mod journal_memory;
 mod pausing;
 mod asking_gates;
 mod spent_approvals;
+mod given_up_calls;
 mod resuming;
 mod resuming_changed;
 mod resuming_redefined;

@@ -101,7 +101,24 @@ impl RunJournal {
 
     /// Says that these approvals let something happen: in this attempt they do so no more.
     pub(crate) fn use_up(&self, approvals: Vec<String>) {
+        unpoisoned(&self.pending).extend(approvals.iter().cloned());
         unpoisoned(&self.used).extend(approvals);
+    }
+
+    /// Says that what the approvals at paths that begin so let happen has come to an end, and that
+    /// this is recorded.
+    pub(crate) fn is_settled(&self, prefix: &str) {
+        unpoisoned(&self.pending).retain(|it| !it.starts_with(prefix));
+    }
+
+    /// Says for all attempts that the approvals of what was begun in this one and given up are used
+    /// up: it may have happened.
+    pub(crate) async fn spend_given_up(&self) -> Result<()> {
+        let given_up = std::mem::take(&mut *unpoisoned(&self.pending));
+        for path in given_up {
+            self.spend(&path).await?;
+        }
+        Ok(())
     }
 
     /// Says for all attempts that the approvals at paths that begin so are used up: what they let
