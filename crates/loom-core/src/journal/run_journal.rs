@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::data::Data;
-use crate::error::Result;
+use crate::ending::CancelReason;
+use crate::error::{Error, Result};
 use crate::journal::{DynJournal, JournalRun, Lease, RunRecord, Slot, Status};
 use crate::poll::caught_now;
 use crate::tree::{Tree, unpoisoned};
@@ -84,7 +85,14 @@ impl RunJournal {
         self.held.get(slot).await
     }
 
+    /// Writes a record, unless the run was given back: then it may be another's already.
     pub(crate) async fn put(&self, slot: Slot<'_>, value: Value) -> Result<()> {
+        if self.held.released.load(Ordering::Acquire) {
+            return Err(Error::cancelled(
+                CancelReason::Dropped,
+                "the run this is to be recorded for is over",
+            ));
+        }
         self.held.store.put(&self.held.lease, slot, value).await
     }
 

@@ -1,15 +1,16 @@
 //! An approved call that was given up has been made: whoever resumes the run is asked anew.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
 use loom_core::{
-    Branch, Error, ErrorKind, Loom, MemoryJournal, Result, RunContext, Session, Tool, ToolOutput,
-    step,
+    Branch, Error, ErrorKind, Journal, JournalRun, Lease, Loom, MemoryJournal, Result, RunContext,
+    RunId, Scope, Session, Slot, Tool, ToolOutput, step,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -155,4 +156,66 @@ async fn f083_a_call_that_was_left_behind_is_asked_about_anew() {
     let (session, log) = (desk(&Arc::default()), Log::default());
     let leaves = leaves(erase(&log, &Arc::default()), &Left::default());
     asked_after_one_call!(log, session, leaves, Failed);
+}
+
+/// A journal that notes what is written to a run that was given back.
+struct Watched {
+    kept: MemoryJournal,
+    given_back: AtomicBool,
+    late: Log,
+}
+
+impl Journal for Watched {
+    async fn claim(&self, run: &JournalRun) -> Result<Lease> {
+        self.given_back.store(false, Ordering::SeqCst);
+        self.kept.claim(run).await
+    }
+
+    fn release(&self, lease: &Lease) {
+        self.given_back.store(true, Ordering::SeqCst);
+        self.kept.release(lease);
+    }
+
+    async fn get(&self, run: &JournalRun, slot: Slot<'_>) -> Result<Option<Value>> {
+        self.kept.get(run, slot).await
+    }
+
+    async fn put(&self, lease: &Lease, slot: Slot<'_>, value: Value) -> Result<()> {
+        if self.given_back.load(Ordering::SeqCst) {
+            self.late.note(format!("{slot:?}"));
+        }
+        self.kept.put(lease, slot, value).await
+    }
+
+    async fn answer(&self, run: &JournalRun, path: &str, value: Value) -> Result<bool> {
+        self.kept.answer(run, path, value).await
+    }
+
+    async fn runs(&self, scope: &Scope) -> Result<Vec<(RunId, Value)>> {
+        self.kept.runs(scope).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_left_behind_writes_nothing_after_its_run_was_given_back() {
+    let (log, late) = (Log::default(), Log::default());
+    let loom = Loom::builder().journal(Watched {
+        kept: MemoryJournal::default(),
+        given_back: AtomicBool::new(false),
+        late: late.clone(),
+    });
+    let session = loom.build().session("alice").id("desk");
+    let (go_on, left) = (Arc::new(Notify::new()), Left::default());
+    let leaves = leaves(erase(&log, &go_on), &left);
+    let paused = session.run(&leaves, ()).await.unwrap_err();
+    answer_all(&session, &paused, true).await;
+    let resumed = session.resume::<(), _, _>(&run_id(&paused), &leaves).await;
+    assert_eq!(resumed.unwrap_err().kind(), ErrorKind::Failed);
+    assert_eq!(log.take(), ["erase"]);
+
+    go_on.notify_waiters();
+    let task = left.lock().unwrap().take().unwrap();
+    let error = task.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+    assert_eq!(late.take(), Vec::<String>::new());
 }
