@@ -136,7 +136,7 @@ impl Budget {
         result
     }
 
-    /// Takes back the count of a call that a gate denied: it never was made.
+    /// Takes back the count of a call that was never made, or is made when its run goes on.
     pub(crate) fn uncount_call(&self, kind: EffectKind) {
         let mut state = self.state();
         match kind {
@@ -146,10 +146,10 @@ impl Budget {
         }
     }
 
-    /// Takes back the opening of an effect that paused: it is opened again when its run goes on.
-    pub(crate) fn uncount_opening(&self) {
+    /// Takes back the openings of effects that paused: they are opened again when their run goes on.
+    pub(crate) fn uncount_openings(&self, openings: u64) {
         let mut state = self.state();
-        state.effects = state.effects.saturating_sub(1);
+        state.effects = state.effects.saturating_sub(openings);
     }
 
     /// Reserves what a call may take, at most what is left; waits while nothing is.

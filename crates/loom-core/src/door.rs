@@ -178,27 +178,20 @@ impl RunContext {
     fn left_by(&self, error: Error) -> Error {
         let error = self.unhidden(error);
         if error.kind() == ErrorKind::Paused {
-            self.untally();
+            if let Some(reservation) = self.take_reservation() {
+                reservation.give_back();
+            }
+            self.tree().paused_call(self.effect());
         }
         error
     }
 
-    /// The error that the effect ends with. One that paused is opened again when the run goes on.
+    /// The error that the effect ends with.
     fn ended_by(&self, error: Error) -> Error {
         if error.kind() == ErrorKind::Paused {
-            self.tree().budget.uncount_opening();
+            self.tree().paused_opening();
         }
         error.at(|| self.path())
-    }
-
-    /// Takes back the count of a call that paused: it is made when the run goes on.
-    fn untally(&self) {
-        self.give_back();
-        match self.effect().kind() {
-            EffectKind::Tool => self.tree().uncount_tool_call(),
-            EffectKind::Model => self.tree().uncount_model_call(self.effect().name()),
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
-        }
     }
 
     /// Counts a call that is about to be made.

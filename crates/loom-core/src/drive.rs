@@ -60,6 +60,12 @@ async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>
     let end = End(cx);
     let result = stoppable(&tree.cancel, tree.deadline, body).await;
     end.close();
+    if result
+        .as_ref()
+        .is_err_and(|it| it.kind() == ErrorKind::Paused)
+    {
+        tree.uncount_paused();
+    }
     let unsaved = match &tree.journal {
         Some(journal) => Box::pin(save(tree, journal, result.as_ref().err())).await,
         None => None,

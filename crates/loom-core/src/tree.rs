@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::budget::{Budget, Used};
 use crate::clock;
 use crate::context::RunContext;
+use crate::effect::{Effect, EffectKind};
 use crate::event::Event;
 use crate::handle::Cancel;
 use crate::ids::{RunId, SessionId, UserId};
@@ -51,6 +52,15 @@ struct Progress {
     told: bool,
     visited: Vec<Name>,
     tally: Tally,
+    paused: Paused,
+}
+
+/// What paused is counted until the run itself pauses: a loop that handles pauses is bounded.
+#[derive(Default)]
+struct Paused {
+    openings: u64,
+    /// Those whose body paused; without what went in, which may be large.
+    calls: Vec<(EffectKind, Name)>,
 }
 
 /// Who and what a new tree is for.
@@ -204,20 +214,37 @@ impl Tree {
         self.progress().tally.tool_call();
     }
 
-    pub(crate) fn uncount_model_call(&self, model: &Name) {
-        self.progress().tally.model_call_undone(model);
-    }
-
-    pub(crate) fn uncount_tool_call(&self) {
-        self.progress().tally.uncount_tool_call();
-    }
-
     pub(crate) fn count_model_call(&self, model: &Name) {
         self.progress().tally.model_call(model);
     }
 
     pub(crate) fn spend(&self, model: &Name, tokens: Tokens) {
         self.progress().tally.spend(model, tokens);
+    }
+
+    /// Notes a call whose body paused.
+    pub(crate) fn paused_call(&self, effect: &Effect) {
+        if matches!(effect.kind(), EffectKind::Model | EffectKind::Tool) {
+            let call = (effect.kind(), effect.name().clone());
+            self.progress().paused.calls.push(call);
+        }
+    }
+
+    /// Notes an effect that ended paused.
+    pub(crate) fn paused_opening(&self) {
+        self.progress().paused.openings += 1;
+    }
+
+    /// Takes back the counts of what paused, since the run did: all of it is opened, and its calls
+    /// are made, when the run goes on.
+    pub(crate) fn uncount_paused(&self) {
+        let mut progress = self.progress();
+        let paused = std::mem::take(&mut progress.paused);
+        self.budget.uncount_openings(paused.openings);
+        for (kind, name) in paused.calls {
+            self.budget.uncount_call(kind);
+            progress.tally.uncount_call(kind, &name);
+        }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::EffectKind;
 use crate::name::Name;
 
 /// What one model call consumed, by the provider's own numbers; unknown is `None`, never zero.
@@ -110,10 +111,6 @@ impl Tally {
         self.tool_calls += 1;
     }
 
-    pub(crate) fn uncount_tool_call(&mut self) {
-        self.tool_calls = self.tool_calls.saturating_sub(1);
-    }
-
     pub(crate) fn model_call(&mut self, model: &Name) {
         match self.per_model.get_mut(model) {
             Some(count) => count.calls += 1,
@@ -129,7 +126,16 @@ impl Tally {
         }
     }
 
-    pub(crate) fn model_call_undone(&mut self, model: &Name) {
+    /// Takes back the count of a call.
+    pub(crate) fn uncount_call(&mut self, kind: EffectKind, name: &Name) {
+        match kind {
+            EffectKind::Tool => self.tool_calls = self.tool_calls.saturating_sub(1),
+            EffectKind::Model => self.uncount_model_call(name),
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
+        }
+    }
+
+    fn uncount_model_call(&mut self, model: &Name) {
         if let Some(count) = self.per_model.get_mut(model) {
             count.calls = count.calls.saturating_sub(1);
         }

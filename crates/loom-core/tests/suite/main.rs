@@ -62,6 +62,7 @@ mod resuming;
 mod resuming_changed;
 mod resuming_redefined;
 mod resuming_limits;
+mod handled_pauses;
 mod resuming_users;
 mod crashing;
 mod forgotten_calls;
