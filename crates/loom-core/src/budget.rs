@@ -146,7 +146,7 @@ impl Budget {
         }
     }
 
-    /// Takes back the openings of effects that paused: they are opened again when their run goes on.
+    /// Takes back openings that never were, or are had again when their run goes on.
     pub(crate) fn uncount_openings(&self, openings: u64) {
         let mut state = self.state();
         state.effects = state.effects.saturating_sub(openings);

@@ -137,7 +137,7 @@ impl RunContext {
         } else {
             cx.count(self)?;
         }
-        let span = OpenSpan::open(&cx, look(&input)).map_err(|e| e.at(|| cx.path()))?;
+        let span = OpenSpan::open(&cx, look(&input)).map_err(|e| cx.unopened(e))?;
         let mut begun = if cx.decided_at_once() {
             Ok(())
         } else {
@@ -172,6 +172,14 @@ impl RunContext {
     fn enter(&self, effect: Effect) -> Result<RunContext> {
         self.alive().map_err(|e| e.at(|| self.path()))?;
         self.below(effect)
+    }
+
+    /// The error of one that was counted and then not opened: what it stands below has closed
+    /// meanwhile.
+    fn unopened(&self, error: Error) -> Error {
+        self.give_back();
+        self.tree().budget.uncount_openings(1);
+        error.at(|| self.path())
     }
 
     /// The error that left the body, as what it is.

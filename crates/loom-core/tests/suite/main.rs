@@ -24,6 +24,7 @@ mod broken_clocks;
 mod kept_contexts;
 mod spawned;
 mod late;
+mod closed_meanwhile;
 mod unwritable;
 
 mod gates;
