@@ -153,11 +153,12 @@ impl RunContext {
     }
 
     pub(crate) fn set_reservation(&self, reservation: Reservation) {
-        self.with_state(|state| state.reservation = Some(reservation));
+        self.with_state(|state| state.reservation = Some(Box::new(reservation)));
     }
 
     pub(crate) fn take_reservation(&self) -> Option<Reservation> {
-        self.if_state(|state| state.reservation.take()).flatten()
+        let taken = self.if_state(|state| state.reservation.take()).flatten();
+        taken.map(|boxed| *boxed)
     }
 
     /// Takes this effect's name among the open steps below its parent; false if it is taken.

@@ -54,6 +54,10 @@ impl Life {
             return false;
         }
         cx.life().place.store(below.len(), Ordering::Relaxed);
+        if below.capacity() == 0 {
+            // The usual case is one after the other.
+            below.reserve_exact(1);
+        }
         below.push(cx.clone());
         tell();
         true

@@ -49,8 +49,8 @@ pub(super) struct State {
     pub(super) recorded: Attributes,
     /// The steps that are open below this effect, where a journal must tell them apart.
     pub(super) open_steps: Vec<(Name, Option<Name>)>,
-    /// What a model call holds of the budget.
-    pub(super) reservation: Option<Reservation>,
+    /// What a model call holds of the budget; boxed, since few runs have one.
+    pub(super) reservation: Option<Box<Reservation>>,
     pub(super) ended_below: Option<Box<EndedBelow>>,
 }
 

@@ -183,8 +183,8 @@ impl<'a> Check<'a> {
         if self.numbers.contains_key(name.as_str()) || name == START || name == END {
             return name;
         }
-        let names = self.draft.nodes.iter().map(|node| &node.name);
-        closest(name, names).map_or(name, Name::as_str)
+        let names = self.draft.nodes.iter().map(|node| node.name.as_str());
+        closest(name, names.chain([START, END])).unwrap_or(name)
     }
 
     /// Says so if no node has this name, and which one may be meant; an edge may mean the rim, too.
