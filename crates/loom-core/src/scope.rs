@@ -25,6 +25,15 @@ pub struct Scope {
 
 impl Scope {
     /// The partition of this user, or of nobody, in this session.
+    ///
+    /// One kind of id is never taken for another:
+    ///
+    /// ```compile_fail
+    /// use loom_core::{Scope, SessionId, UserId};
+    ///
+    /// let (user, session) = (UserId::new("alice").unwrap(), SessionId::new("conv_42").unwrap());
+    /// let swapped = Scope::new(Some(session), user);
+    /// ```
     pub fn new(user: Option<UserId>, session: SessionId) -> Self {
         Self { user, session }
     }
