@@ -81,10 +81,8 @@ impl RunContext {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        self.perform_with(effect, input, |cx, input| async move {
-            step.run_step(&cx, input).await
-        })
-        .await
+        // Boxed: it stands in the future of a function, which may hold many.
+        Box::pin(self.perform_step(effect, step, input)).await
     }
 
     /// Asks people, and gives their answer once there is one. Until then the run pauses: this

@@ -5,11 +5,14 @@
 //! settles what it took. A call for which nothing is left waits, in order, while others are open,
 //! since those may give back; when none is open, the limit is reached.
 
+mod counts;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Poll, Waker};
 
+use self::counts::Counts;
 use crate::effect::{Effect, EffectKind};
 use crate::limits::Limits;
 use crate::tree::unpoisoned;
@@ -24,22 +27,20 @@ pub(crate) struct Reached {
 
 pub(crate) struct Budget {
     limits: Limits,
+    counts: Counts,
+    /// The limit that ended the tree; nothing more is let through.
+    reached: OnceLock<Reached>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    effects: u64,
-    model_calls: u64,
-    tool_calls: u64,
     used: Amount,
     reserved: Amount,
     /// How many reservations are open.
     open: usize,
     waiting: VecDeque<Waiting>,
     next_ticket: u64,
-    /// The limit that ended the tree; nothing more is let through.
-    reached: Option<Reached>,
 }
 
 struct Waiting {
@@ -67,9 +68,6 @@ pub(crate) struct Used {
 impl Budget {
     pub(crate) fn new(limits: Limits, used: Used) -> Arc<Self> {
         let state = State {
-            effects: used.effects,
-            model_calls: used.model_calls,
-            tool_calls: used.tool_calls,
             used: Amount {
                 tokens: used.tokens,
                 cost_micro_usd: used.cost_micro_usd,
@@ -78,6 +76,8 @@ impl Budget {
         };
         Arc::new(Self {
             limits,
+            counts: Counts::new(used),
+            reached: OnceLock::new(),
             state: Mutex::new(state),
         })
     }
@@ -108,9 +108,9 @@ impl Budget {
         let state = self.state();
         let taken = state.used.plus(state.reserved);
         Used {
-            effects: state.effects,
-            model_calls: state.model_calls,
-            tool_calls: state.tool_calls,
+            effects: self.counts.effects.get(),
+            model_calls: self.counts.model_calls.get(),
+            tool_calls: self.counts.tool_calls.get(),
             tokens: taken.tokens,
             cost_micro_usd: taken.cost_micro_usd,
         }
@@ -118,38 +118,29 @@ impl Budget {
 
     /// Counts the effect, unless a limit is reached.
     pub(crate) fn count(&self, effect: &Effect) -> Result<(), Reached> {
-        let mut state = self.state();
-        let result = state.count(effect, &self.limits);
-        if let Err(reached) = result {
-            state.end(reached);
-        }
-        result
+        self.unless_ended(|| self.counts.take(effect.kind(), &self.limits))
     }
 
     /// Counts the opening of an effect that doesn't happen.
     pub(crate) fn count_opening(&self) -> Result<(), Reached> {
-        let mut state = self.state();
-        let result = state.count_opening(&self.limits);
-        if let Err(reached) = result {
-            state.end(reached);
+        self.unless_ended(|| self.counts.open(&self.limits))
+    }
+
+    fn unless_ended(&self, count: impl FnOnce() -> Result<(), Reached>) -> Result<(), Reached> {
+        match self.reached.get() {
+            Some(reached) => Err(*reached),
+            None => count().inspect_err(|reached| self.end(*reached, &self.state())),
         }
-        result
     }
 
     /// Takes back the count of a call that was never made, or is made when its run goes on.
     pub(crate) fn uncount_call(&self, kind: EffectKind) {
-        let mut state = self.state();
-        match kind {
-            EffectKind::Model => state.model_calls = state.model_calls.saturating_sub(1),
-            EffectKind::Tool => state.tool_calls = state.tool_calls.saturating_sub(1),
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
-        }
+        self.counts.take_back(kind);
     }
 
     /// Takes back openings that never were, or are had again when their run goes on.
     pub(crate) fn uncount_openings(&self, openings: u64) {
-        let mut state = self.state();
-        state.effects = state.effects.saturating_sub(openings);
+        self.counts.effects.down(openings);
     }
 
     /// Reserves what a call may take, at most what is left; waits while nothing is.
@@ -166,8 +157,8 @@ impl Budget {
         };
         poll_fn(|task| {
             let mut state = self.state();
-            if let Some(reached) = state.reached {
-                return Poll::Ready(Err(reached));
+            if let Some(reached) = self.reached.get() {
+                return Poll::Ready(Err(*reached));
             }
             let is_next = state
                 .waiting
@@ -189,7 +180,7 @@ impl Budget {
                     }))
                 }
                 Err(reached) if within_a_call || state.open == 0 => {
-                    state.end(reached);
+                    self.end(reached, &state);
                     Poll::Ready(Err(reached))
                 }
                 _ => {
@@ -201,46 +192,20 @@ impl Budget {
         .await
     }
 
+    /// Lets nothing more through. The first limit stays; those who wait are told of it.
+    fn end(&self, reached: Reached, state: &State) {
+        let _ = self.reached.set(reached);
+        for waiting in &state.waiting {
+            waiting.waker.wake_by_ref();
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         unpoisoned(&self.state)
     }
 }
 
-/// Whether one more is allowed.
-fn spare(used: u64, limit: &'static str, max: Option<u64>) -> Result<(), Reached> {
-    match max {
-        Some(value) if used >= value => Err(Reached { limit, value }),
-        _ => Ok(()),
-    }
-}
-
 impl State {
-    fn count(&mut self, effect: &Effect, limits: &Limits) -> Result<(), Reached> {
-        match effect.kind() {
-            EffectKind::Model => {
-                spare(self.model_calls, "model_calls_max", limits.model_calls_max)?;
-            }
-            EffectKind::Tool => spare(self.tool_calls, "tool_calls_max", limits.tool_calls_max)?,
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
-        }
-        self.count_opening(limits)?;
-        match effect.kind() {
-            EffectKind::Model => self.model_calls += 1,
-            EffectKind::Tool => self.tool_calls += 1,
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
-        }
-        Ok(())
-    }
-
-    fn count_opening(&mut self, limits: &Limits) -> Result<(), Reached> {
-        if let Some(reached) = self.reached {
-            return Err(reached);
-        }
-        spare(self.effects, "effects_max", Some(limits.effects_max))?;
-        self.effects += 1;
-        Ok(())
-    }
-
     /// What is neither used nor reserved; the limit of which nothing is left, if there is one.
     fn left(&self, limits: &Limits) -> Result<Amount, Reached> {
         let taken = self.used.plus(self.reserved);
@@ -292,13 +257,6 @@ impl State {
     fn wake_next(&self) {
         if let Some(next) = self.waiting.front() {
             next.waker.wake_by_ref();
-        }
-    }
-
-    fn end(&mut self, reached: Reached) {
-        self.reached.get_or_insert(reached);
-        for waiting in &self.waiting {
-            waiting.waker.wake_by_ref();
         }
     }
 }

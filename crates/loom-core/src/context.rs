@@ -157,6 +157,9 @@ impl RunContext {
     }
 
     pub(crate) fn take_reservation(&self) -> Option<Reservation> {
+        if self.effect().kind() != EffectKind::Model {
+            return None;
+        }
         let taken = self.if_state(|state| state.reservation.take()).flatten();
         taken.map(|boxed| *boxed)
     }

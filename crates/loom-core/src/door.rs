@@ -1,21 +1,20 @@
 //! The one door: every effect of every run passes `perform`, in the same order of questions.
 
+mod body;
 mod decide;
+mod pass;
 mod recall;
 mod reserve;
 
-use futures::TryFutureExt;
-use serde_json::Value;
-
+use self::body::{Function, StepBody};
 use crate::attributes::key;
 use crate::context::RunContext;
-use crate::data::{Data, Look};
+use crate::data::Data;
 use crate::effect::{Effect, EffectKind};
 use crate::ending::CancelReason;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::EventKind;
-use crate::poll::polled;
-use crate::span::OpenSpan;
+use crate::error::{Error, Result};
+use crate::into_step::IntoStep;
+use crate::span::{OpenSpan, Unopened};
 
 impl RunContext {
     /// Lets one effect happen: the only way to open a span.
@@ -55,8 +54,7 @@ impl RunContext {
         F: FnOnce(RunContext) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
     {
-        self.pass(effect, (), |()| None, |cx, ()| body(cx))
-            .inspect_err(|e| self.remember(e))
+        self.pass(effect, (), |()| None, Function(|cx, ()| body(cx)))
     }
 
     /// [`RunContext::perform`] for an effect whose input crosses an edge: observers may look at
@@ -76,8 +74,45 @@ impl RunContext {
         F: FnOnce(RunContext, I) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
     {
-        self.pass(effect, input, |input| Some(input), body)
-            .inspect_err(|e| self.remember(e))
+        self.pass(effect, input, |input| Some(input), Function(body))
+    }
+
+    /// [`RunContext::perform_with`] for a step under an effect of the caller's making. Its future
+    /// holds the step's own: for those who box what they are given.
+    ///
+    /// # Errors
+    /// As [`RunContext::perform`].
+    ///
+    /// ```
+    /// use loom_core::{Effect, EffectKind, Loom, Result, RunContext};
+    ///
+    /// async fn double(n: u64) -> Result<u64> {
+    ///     Ok(2 * n)
+    /// }
+    ///
+    /// async fn doubles(cx: RunContext, n: u64) -> Result<u64> {
+    ///     let effect = Effect::new(EffectKind::Step, "double").only_one();
+    ///     cx.perform_step(effect, &double, n).await
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let outcome = Loom::builder().build().session("alice").run(&doubles, 4u64).await?;
+    /// assert_eq!(outcome.output, 8);
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn perform_step<I, M, S>(
+        &self,
+        effect: Effect,
+        step: &S,
+        input: I,
+    ) -> impl Future<Output = Result<S::Out>> + Send
+    where
+        I: Data,
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        self.pass(effect, input, |input| Some(input), StepBody::new(step))
     }
 
     /// Records an effect that can't happen, for example a call of a tool that doesn't exist: the
@@ -92,9 +127,9 @@ impl RunContext {
                     return reached;
                 }
                 let error = error.at(|| cx.path());
-                match OpenSpan::open(&cx, None).and_then(|it| it.close::<()>(Err(&error))) {
-                    Ok(()) => error,
-                    Err(closed) => closed.at(|| cx.path()),
+                match OpenSpan::open(cx, None) {
+                    Ok(span) => span.fail(error),
+                    Err(Unopened { cx, error }) => error.at(|| cx.path()),
                 }
             }
             Err(refused) => {
@@ -104,129 +139,10 @@ impl RunContext {
         }
     }
 
-    async fn pass<I, T, F, Fut>(
-        &self,
-        effect: Effect,
-        input: I,
-        look: fn(&I) -> Option<&dyn Look>,
-        body: F,
-    ) -> Result<T>
-    where
-        I: Send + Sync,
-        T: Data,
-        F: FnOnce(RunContext, I) -> Fut + Send,
-        Fut: Future<Output = Result<T>> + Send,
-    {
-        let cx = self.enter(effect)?;
-        // Whatever has to be waited for is boxed: most effects wait for nothing, and each is part
-        // of its parent's future.
-        let record = match &self.tree().journal {
-            None => None,
-            Some(journal) => Some(recall::Record::claim(journal, &cx, look(&input))?),
-        };
-        if let Some(record) = &record {
-            let output = Box::pin(record.recorded()).await?;
-            // The run may have ended meanwhile.
-            self.alive().map_err(|e| e.at(|| self.path()))?;
-            if let Some(output) = output {
-                return cx.replay(output, look(&input));
-            }
-        }
-        if cx.must_wait() {
-            Box::pin(cx.wait_and_reserve(self)).await?;
-        } else {
-            cx.count(self)?;
-        }
-        let span = OpenSpan::open(&cx, look(&input)).map_err(|e| cx.unopened(e))?;
-        let mut begun = if cx.decided_at_once() {
-            Ok(())
-        } else {
-            let given = record.as_ref().and_then(recall::Record::given);
-            Box::pin(cx.while_deciding(cx.ask_gates(given))).await
-        };
-        if begun.is_ok() {
-            cx.tally();
-            if let Some(record) = record.as_ref().filter(|it| it.is_call()) {
-                begun = Box::pin(record.begin()).await;
-            }
-        }
-        let mut result = match begun {
-            Ok(()) => {
-                let ended = polled(&cx, || body(cx.clone(), input)).await;
-                ended.map_err(|e| cx.left_by(e))
-            }
-            Err(refused) => Err(refused),
-        };
-        if let Some(record) = &record
-            && let Err(unwritten) = Box::pin(record.end(&result)).await
-        {
-            result = Err(unwritten);
-        }
-        let result = result.map_err(|e| cx.ended_by(e));
-        span.close(result.as_ref())
-            .map_err(|e| e.at(|| cx.path()))?;
-        result
-    }
-
     /// The context of an effect below this one, if this one is alive.
     fn enter(&self, effect: Effect) -> Result<RunContext> {
         self.alive().map_err(|e| e.at(|| self.path()))?;
         self.below(effect)
-    }
-
-    /// The error of one that was counted and then not opened: what it stands below has closed
-    /// meanwhile.
-    fn unopened(&self, error: Error) -> Error {
-        self.give_back();
-        self.tree().budget.uncount_openings(1);
-        error.at(|| self.path())
-    }
-
-    /// The error that left the body, as what it is.
-    fn left_by(&self, error: Error) -> Error {
-        let error = self.unhidden(error);
-        if error.kind() == ErrorKind::Paused {
-            if let Some(reservation) = self.take_reservation() {
-                reservation.give_back();
-            }
-            self.tree().paused_call(self.effect());
-        }
-        error
-    }
-
-    /// The error that the effect ends with.
-    fn ended_by(&self, error: Error) -> Error {
-        if error.kind() == ErrorKind::Paused {
-            self.tree().paused_opening();
-        }
-        error.at(|| self.path())
-    }
-
-    /// Counts a call that is about to be made.
-    fn tally(&self) {
-        match self.effect().kind() {
-            EffectKind::Tool => self.tree().count_tool_call(),
-            EffectKind::Model => self.tree().count_model_call(self.effect().name()),
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
-        }
-    }
-
-    /// Closes an effect whose end was recorded with that end: no limit, gate or body.
-    fn replay<T: Data>(&self, recorded: Result<Value>, input: Option<&dyn Look>) -> Result<T> {
-        self.set_replayed();
-        let span = OpenSpan::open(self, input).map_err(|e| e.at(|| self.path()))?;
-        self.emit(EventKind::Replayed);
-        let output = recorded.and_then(|output| {
-            T::from_value(output).map_err(|e| {
-                let message =
-                    "what the journal recorded here is of another type: the definition changed";
-                Error::with_source(ErrorKind::Invalid, message, e)
-            })
-        });
-        let output = output.map_err(|e| e.at(|| self.path()));
-        span.close(output.as_ref())
-            .map_err(|e| e.at(|| self.path()))?;
-        output
     }
 
     /// The context of an effect below this one.

@@ -14,9 +14,10 @@ use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::handle::Cancel;
-use crate::info::Kind;
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::journal::{RunJournal, Status};
+use crate::name::Name;
 use crate::observer::DynObserver;
 use crate::outcome::{Outcome, Report, Settlement};
 use crate::poll::{caught, caught_now, within};
@@ -29,18 +30,13 @@ where
     S: IntoStep<I, M>,
     S::Out: Data,
 {
-    let info = step.step_info();
-    match info.kind {
+    let Info { kind, name, .. } = step.step_info();
+    match kind {
         Kind::Agent | Kind::Workflow => step.run_step(cx, input).await,
         Kind::Function => {
-            let effect = Effect::new(
-                EffectKind::Workflow,
-                info.name.or_else(|| "function".into()),
-            );
-            cx.perform_with(effect, input, |cx, input| async move {
-                step.run_step(&cx, input).await
-            })
-            .await
+            let name = name.or_else(|| "function".into());
+            let effect = Effect::new(EffectKind::Workflow, name);
+            cx.perform_step(effect, step, input).await
         }
     }
 }
@@ -73,10 +69,11 @@ async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>
     let mut settled = settle(tree).await;
     settled.extend(unsaved);
     settled.extend(tree.journal.as_deref().and_then(give_back));
-    let unseen = end.finish(&settled);
-    let report = report(tree, settled);
+    let visited = end.finish(&settled);
+    let is_unseen = visited.is_none();
+    let report = report(tree, settled, visited.unwrap_or_default());
     match result {
-        Ok(_) if unseen => Err(Error::invalid(
+        Ok(_) if is_unseen => Err(Error::invalid(
             "the runnable says it is an agent or a workflow, yet opened no run: open one, or say it is a function",
         )
         .of_run(report)),
@@ -191,12 +188,12 @@ fn unsettled(observer: &dyn DynObserver, why: String) -> Settlement {
     Settlement::new(name, Err(Error::new(ErrorKind::Internal, why)))
 }
 
-fn report(tree: &Tree, settled: Vec<Settlement>) -> Report {
+fn report(tree: &Tree, settled: Vec<Settlement>, visited: Vec<Name>) -> Report {
     Report {
         run_id: tree.root_id.clone(),
         session_id: tree.session.clone(),
         trace_id: tree.trace_id,
-        visited: tree.take_visited(),
+        visited,
         usage: tree.usage(),
         anchors: settled
             .iter()
@@ -216,25 +213,21 @@ impl End<'_> {
         self.0.tree().end();
     }
 
-    /// Whether no root was ever opened.
-    fn finish(&self, settled: &[Settlement]) -> bool {
+    /// The root's own steps that completed; `None` if no root was ever opened.
+    fn finish(&self, settled: &[Settlement]) -> Option<Vec<Name>> {
         let tree = self.0.tree();
         self.close();
         if let Some(journal) = &tree.journal {
             // Already given back, unless the run was dropped: then nobody is left to be told.
             let _ = journal.release();
         }
-        match tree.take_root() {
-            None => true,
-            Some(root) => {
-                if tree.is_told() {
-                    root.tell(EventKind::Settled {
-                        settlements: settled,
-                    });
-                }
-                false
-            }
+        let root = tree.take_root()?;
+        if tree.is_told() {
+            root.tell(EventKind::Settled {
+                settlements: settled,
+            });
         }
+        Some(root.life().take_visited())
     }
 }
 

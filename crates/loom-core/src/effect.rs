@@ -73,17 +73,18 @@ pub struct Effect {
     kind: EffectKind,
     name: Name,
     at: Option<Name>,
-    input: Option<Arc<Value>>,
-    attributes: Attributes,
     destructive: bool,
     only_one: bool,
     keeps_failure: bool,
-    /// Boxed, since hardly any effect has it.
-    rare: Option<Box<Rare>>,
+    /// Boxed, since a workflow's step has none of it, and an effect is handed on many times before
+    /// it is opened.
+    more: Option<Box<More>>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Rare {
+struct More {
+    input: Option<Arc<Value>>,
+    attributes: Attributes,
     acting_as: Option<UserId>,
     wanted: Amount,
 }
@@ -95,12 +96,10 @@ impl Effect {
             kind,
             name: name.into(),
             at: None,
-            input: None,
-            attributes: Attributes::new(),
             destructive: false,
             only_one: false,
             keeps_failure: false,
-            rare: None,
+            more: None,
         }
     }
 
@@ -111,7 +110,7 @@ impl Effect {
         let call_id = call_id.into().cut();
         let mut effect = Self::new(EffectKind::Tool, name.into().cut());
         // A description follows.
-        effect.attributes = Attributes::with_capacity(2);
+        effect.more().attributes = Attributes::with_capacity(2);
         effect.at = Some(call_id.clone());
         effect.with(key::CALL_ID, call_id)
     }
@@ -133,7 +132,7 @@ impl Effect {
     /// Adds an attribute.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<AttrValue>) -> Self {
-        self.attributes.set(name, value);
+        self.more().attributes.set(name, value);
         self
     }
 
@@ -141,7 +140,7 @@ impl Effect {
     /// what runs.
     #[must_use]
     pub fn with_input(mut self, input: Arc<Value>) -> Self {
-        self.input = Some(input);
+        self.more().input = Some(input);
         self
     }
 
@@ -182,7 +181,7 @@ impl Effect {
     /// call, and settled by [`RunContext::spend`](crate::RunContext::spend) after it.
     #[must_use]
     pub fn reserving(mut self, tokens: u64, cost_micro_usd: u64) -> Self {
-        self.rare.get_or_insert_default().wanted = Amount {
+        self.more().wanted = Amount {
             tokens,
             cost_micro_usd,
         };
@@ -190,16 +189,20 @@ impl Effect {
     }
 
     pub(crate) fn acting_as_user(mut self, user: UserId) -> Self {
-        self.rare.get_or_insert_default().acting_as = Some(user);
+        self.more().acting_as = Some(user);
         self
     }
 
     pub(crate) fn acting_as(&self) -> Option<&UserId> {
-        self.rare.as_ref()?.acting_as.as_ref()
+        self.more.as_ref()?.acting_as.as_ref()
     }
 
     pub(crate) fn wanted(&self) -> Amount {
-        self.rare.as_ref().map_or(Amount::default(), |it| it.wanted)
+        self.more.as_ref().map_or(Amount::default(), |it| it.wanted)
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 
     /// What sort of effect it is.
@@ -219,12 +222,13 @@ impl Effect {
 
     /// What goes in, where the caller shows it: always for a tool.
     pub fn input(&self) -> Option<&Value> {
-        self.input.as_deref()
+        self.more.as_ref()?.input.as_deref()
     }
 
     /// What is known beforehand.
     pub fn attributes(&self) -> &Attributes {
-        &self.attributes
+        const NONE: &Attributes = &Attributes::new();
+        self.more.as_ref().map_or(NONE, |it| &it.attributes)
     }
 
     /// Whether it can't be undone.

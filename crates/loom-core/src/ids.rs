@@ -89,14 +89,19 @@ impl RunId {
 
 impl SessionId {
     pub(crate) fn fresh(id: uuid::Uuid) -> Self {
-        Self(id.to_string().into())
+        Self(text(id))
     }
 }
 
 impl RunId {
     pub(crate) fn root(id: uuid::Uuid) -> Self {
-        Self(id.to_string().into())
+        Self(text(id))
     }
+}
+
+fn text(id: uuid::Uuid) -> Arc<str> {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    (&*id.hyphenated().encode_lower(&mut buffer)).into()
 }
 
 #[cfg(test)]

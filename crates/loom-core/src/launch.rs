@@ -1,5 +1,6 @@
 //! `Launch`: from a session and a step to a tree that is driven.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::admission::Admitted;
@@ -21,29 +22,39 @@ use crate::trace::{SpanId, TraceId};
 use crate::tree::{Carried, Origin, Tree};
 
 /// A run that is about to begin.
-pub(crate) struct Launch {
-    session: Session,
+pub(crate) struct Launch<'a> {
+    session: Cow<'a, Session>,
     run_id: RunId,
     cancel: Arc<Cancel>,
     queue: Option<Arc<EventQueue>>,
 }
 
-impl Launch {
-    pub(crate) fn new(session: &Session, queue: Option<Arc<EventQueue>>) -> Self {
+impl<'a> Launch<'a> {
+    pub(crate) fn new(session: &'a Session, queue: Option<Arc<EventQueue>>) -> Self {
         Self {
-            session: session.clone(),
+            session: Cow::Borrowed(session),
             run_id: session.new_run_id(),
             cancel: Arc::default(),
             queue,
         }
     }
 
-    pub(crate) fn resuming(session: &Session, run_id: RunId) -> Self {
+    pub(crate) fn resuming(session: &'a Session, run_id: RunId) -> Self {
         Self {
-            session: session.clone(),
+            session: Cow::Borrowed(session),
             run_id,
             cancel: Arc::default(),
             queue: None,
+        }
+    }
+
+    /// The same for whoever doesn't keep the session.
+    pub(crate) fn owned(self) -> Launch<'static> {
+        Launch {
+            session: Cow::Owned(self.session.into_owned()),
+            run_id: self.run_id,
+            cancel: self.cancel,
+            queue: self.queue,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::context::RunContext;
 use crate::ending::CancelReason;
+use crate::name::Name;
 use crate::tree::unpoisoned;
 
 /// Open, or not opened yet.
@@ -23,11 +24,18 @@ pub(crate) struct Life {
     /// Whether anything was ever opened below. Most effects open nothing, and close without a
     /// lock.
     is_parent: AtomicBool,
-    below: Mutex<Vec<RunContext>>,
+    below: Mutex<Below>,
     /// Where this stands in its parent's `below`; changed only while that is locked.
     place: AtomicUsize,
     /// Told when the last one below has left after this closed.
     emptied: Condvar,
+}
+
+#[derive(Default)]
+struct Below {
+    open: Vec<RunContext>,
+    /// The names of those that completed, where that is to be told.
+    visited: Vec<Name>,
 }
 
 impl Life {
@@ -53,25 +61,27 @@ impl Life {
         if self.is_closed() {
             return false;
         }
-        cx.life().place.store(below.len(), Ordering::Relaxed);
-        if below.capacity() == 0 {
+        let open = &mut below.open;
+        cx.life().place.store(open.len(), Ordering::Relaxed);
+        if open.capacity() == 0 {
             // The usual case is one after the other.
-            below.reserve_exact(1);
+            open.reserve_exact(1);
         }
-        below.push(cx.clone());
+        open.push(cx.clone());
         tell();
         true
     }
 
-    /// Gives up the place of `cx`, which has closed below this.
-    pub(crate) fn leave(&self, cx: &RunContext) {
+    /// Gives up the place of `cx`, which has closed below this, and remembers it by this name.
+    pub(crate) fn leave(&self, cx: &RunContext, visited: Option<&Name>) {
         let mut below = unpoisoned(&self.below);
+        below.visited.extend(visited.cloned());
         let place = cx.life().place.load(Ordering::Relaxed);
-        let left = below.swap_remove(place);
-        if let Some(moved) = below.get(place) {
+        let left = below.open.swap_remove(place);
+        if let Some(moved) = below.open.get(place) {
             moved.life().place.store(place, Ordering::Relaxed);
         }
-        let is_last = below.is_empty() && self.is_closed();
+        let is_last = below.open.is_empty() && self.is_closed();
         drop(below);
         drop(left);
         if is_last {
@@ -100,7 +110,7 @@ impl Life {
         if !self.is_parent.load(Ordering::SeqCst) {
             return Vec::new();
         }
-        let mut open = unpoisoned(&self.below).clone();
+        let mut open = unpoisoned(&self.below).open.clone();
         open.sort_by_key(|cx| std::cmp::Reverse(cx.number()));
         open
     }
@@ -110,7 +120,12 @@ impl Life {
         let below = unpoisoned(&self.below);
         let _empty = self
             .emptied
-            .wait_while(below, |below| !below.is_empty())
+            .wait_while(below, |below| !below.open.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// The names of those below this that are remembered, in the order in which they left.
+    pub(crate) fn take_visited(&self) -> Vec<Name> {
+        std::mem::take(&mut unpoisoned(&self.below).visited)
     }
 }

@@ -9,7 +9,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 
 use crate::context::RunContext;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,31 +45,33 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
 /// Makes a body's future and polls it on this task, with its effect entered in every observer that
 /// wants to know of polls; a panic in it becomes an error. A function may panic before it gives its
 /// future, and a future when it is dropped at its end.
-pub(crate) async fn polled<'a, T, Fut>(
+///
+/// `make` is called until it gives a future, which it does at once.
+pub(crate) async fn polled<T, Fut>(
     cx: &RunContext,
-    make: impl FnOnce() -> Fut + Send,
+    mut make: impl FnMut() -> Option<Fut> + Send,
 ) -> Result<T>
 where
-    Fut: Future<Output = Result<T>> + Send + 'a,
+    Fut: Future<Output = Result<T>> + Send,
 {
-    let (mut make, mut body) = (Some(make), None::<BoxFuture<'a, Result<T>>>);
+    let mut body = pin!(None::<Fut>);
     poll_fn(|task| {
         if let Some(why) = cx.life().closed_from_above() {
-            let _ = caught_now(|| body = None);
+            let _ = caught_now(|| body.set(None));
             return Poll::Ready(Err(closed_from_above(why)));
         }
         cx.begin_poll();
         let poll = caught_now(|| {
             let _entered = Entered::new(cx);
-            if let Some(make) = make.take() {
-                body = Some(Box::pin(make()));
+            if body.is_none() {
+                body.set(make());
             }
-            let Some(running) = &mut body else {
+            let Some(running) = body.as_mut().as_pin_mut() else {
                 return Poll::Pending;
             };
-            let poll = running.as_mut().poll(task);
+            let poll = running.poll(task);
             if poll.is_ready() {
-                body = None;
+                body.set(None);
             }
             poll
         });
@@ -78,7 +79,7 @@ where
             cx.end_poll();
         }
         poll.unwrap_or_else(|panic| {
-            let _ = caught_now(|| body = None);
+            let _ = caught_now(|| body.set(None));
             Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))
         })
     })

@@ -38,6 +38,10 @@ impl Scope {
         Self { user, session }
     }
 
+    pub(crate) fn into_parts(self) -> (Option<UserId>, SessionId) {
+        (self.user, self.session)
+    }
+
     /// The user; `None` for anonymous runs, whose data is a partition of its own.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()

@@ -130,7 +130,7 @@ impl Session {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let (launch, input) = (Launch::new(self, None), input.into());
+        let (launch, input) = (Launch::new(self, None).owned(), input.into());
         Running {
             handle: launch.handle(),
             future: Box::pin(async move { launch.run(step, input).await }),
@@ -170,7 +170,7 @@ impl Session {
         S::Out: Data,
     {
         let queue = Arc::new(EventQueue::default());
-        let launch = Launch::new(self, Some(queue.clone()));
+        let launch = Launch::new(self, Some(queue.clone())).owned();
         let (handle, input) = (launch.handle(), input.into());
         RunStream::new(
             Box::pin(async move { launch.run(step, input).await }),

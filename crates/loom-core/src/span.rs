@@ -11,45 +11,67 @@ use crate::event::{Closed, EventKind, Note};
 /// Held while an effect is open. Declared before the effect's body in every future, so that on a
 /// drop the body, and with it all that is open below, goes first.
 #[must_use]
-pub(crate) struct OpenSpan<'a> {
-    cx: &'a RunContext,
+pub(crate) struct OpenSpan {
+    cx: RunContext,
 }
 
-impl<'a> OpenSpan<'a> {
+/// An effect that couldn't be opened, and why.
+pub(crate) struct Unopened {
+    pub(crate) cx: RunContext,
+    pub(crate) error: Error,
+}
+
+impl OpenSpan {
     /// Opens the effect, unless what it stands below has closed meanwhile.
-    pub(crate) fn open(cx: &'a RunContext, input: Option<&dyn Look>) -> Result<Self> {
-        let Some(around) = cx.around() else {
-            return Err(closed_from_above(CancelReason::Dropped));
-        };
-        if around.life().open_below(cx, || cx.tell_opened(input)) {
-            let span = Self { cx };
-            cx.tree().wake_reader();
-            return Ok(span);
+    pub(crate) fn open(
+        cx: RunContext,
+        input: Option<&dyn Look>,
+    ) -> std::result::Result<Self, Unopened> {
+        match cx.open(input) {
+            Ok(()) => {
+                let span = Self { cx };
+                span.cx.tree().wake_reader();
+                Ok(span)
+            }
+            Err(error) => Err(Unopened { cx, error }),
         }
-        around.alive()?;
-        Err(closed_from_above(CancelReason::Dropped))
     }
 
-    /// Closes the effect with what came of it.
+    /// The effect's context.
+    pub(crate) fn cx(&self) -> &RunContext {
+        &self.cx
+    }
+
+    /// Closes the effect with what came of it, and gives that back.
     ///
     /// # Errors
-    /// `Cancelled` if it had already been closed together with what is above it: that is how it
-    /// is recorded.
-    pub(crate) fn close<T: Data>(self, result: Result<&T, &Error>) -> Result<()> {
+    /// What came of it; `Cancelled` if it had already been closed together with what is above it:
+    /// that is how it is recorded.
+    pub(crate) fn close<T: Data>(self, result: Result<T>) -> Result<T> {
         match result {
-            Ok(output) => self.cx.close(Ending::Completed, None, Some(output)),
-            Err(error) => self.cx.close(error.ending(), Some(error), None),
+            Ok(output) => {
+                self.cx.close(Ending::Completed, None, Some(&output));
+                self.ended_from_above().map_or(Ok(output), Err)
+            }
+            Err(error) => Err(self.fail(error)),
         }
-        match self.cx.life().closed_from_above() {
-            None => Ok(()),
-            Some(why) => Err(closed_from_above(why)),
-        }
+    }
+
+    /// Closes the effect with an error, and gives that back, or what it ended with before.
+    pub(crate) fn fail(self, error: Error) -> Error {
+        self.cx.close(error.ending(), Some(&error), None);
+        self.ended_from_above().unwrap_or(error)
+    }
+
+    fn ended_from_above(&self) -> Option<Error> {
+        let why = self.cx.life().closed_from_above()?;
+        Some(closed_from_above(why).at(|| self.cx.path()))
     }
 }
 
-impl Drop for OpenSpan<'_> {
+impl Drop for OpenSpan {
     fn drop(&mut self) {
-        let cx = self.cx;
+        let cx = &self.cx;
         if !cx.is_closed() {
             let why = cx.drop_reason();
             cx.close(Ending::Cancelled { why }, None, None);
@@ -58,6 +80,17 @@ impl Drop for OpenSpan<'_> {
 }
 
 impl RunContext {
+    fn open(&self, input: Option<&dyn Look>) -> Result<()> {
+        let Some(around) = self.around() else {
+            return Err(closed_from_above(CancelReason::Dropped));
+        };
+        if around.life().open_below(self, || self.tell_opened(input)) {
+            return Ok(());
+        }
+        around.alive()?;
+        Err(closed_from_above(CancelReason::Dropped))
+    }
+
     fn tell_opened(&self, input: Option<&dyn Look>) {
         if self.parent().is_none() {
             self.tree().set_told();
@@ -91,9 +124,6 @@ impl RunContext {
         self.close_below(ending);
         // Not when the last context goes: somebody may keep one, and others wait.
         drop(self.take_reservation());
-        if ending == Ending::Completed && self.is_own_step_of_the_root() {
-            self.tree().visit(self.effect().name());
-        }
         if self.is_watched() {
             let attributes: &Attributes = &self.take_recorded();
             self.tell(EventKind::Closed(Closed {
@@ -104,7 +134,9 @@ impl RunContext {
             }));
         }
         if let Some(parent) = self.around() {
-            parent.life().leave(self);
+            let is_visited = ending == Ending::Completed && self.is_own_step_of_the_root();
+            let visited = is_visited.then(|| self.effect().name());
+            parent.life().leave(self, visited);
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Tree {
     span_seed: u64,
     spans: AtomicU64,
     over: AtomicBool,
+    /// Whether observers were told anything of the root.
+    told: AtomicBool,
     latest_ns: AtomicU64,
     progress: Mutex<Progress>,
 }
@@ -48,9 +50,6 @@ pub(crate) struct Tree {
 struct Progress {
     /// The root span's context, from its opening until it has settled.
     root: Option<RunContext>,
-    /// Whether observers were told anything of the root.
-    told: bool,
-    visited: Vec<Name>,
     tally: Tally,
     paused: Paused,
 }
@@ -97,12 +96,13 @@ impl Tree {
             .carried
             .trace
             .or(origin.caller.map(|caller| caller.trace_id));
+        let (user, session) = origin.scope.into_parts();
         Self {
             parts: parts.clone(),
             trace_id: trace_id.unwrap_or_else(|| parts.ids.trace_id()),
             caller: origin.caller,
-            user: origin.scope.user().cloned(),
-            session: origin.scope.session().clone(),
+            user,
+            session,
             session_given: origin.session_given,
             root_id,
             cancel,
@@ -115,6 +115,7 @@ impl Tree {
             span_seed: origin.span_seed,
             spans: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             latest_ns: AtomicU64::new(0),
             progress: Mutex::new(Progress {
                 tally: origin.carried.tally,
@@ -186,24 +187,16 @@ impl Tree {
     }
 
     pub(crate) fn set_told(&self) {
-        self.progress().told = true;
+        self.told.store(true, Ordering::Release);
     }
 
     pub(crate) fn is_told(&self) -> bool {
-        self.progress().told
+        self.told.load(Ordering::Acquire)
     }
 
     /// Gives the root span's context back, which breaks the cycle between it and this tree.
     pub(crate) fn take_root(&self) -> Option<RunContext> {
         self.progress().root.take()
-    }
-
-    pub(crate) fn visit(&self, step: &Name) {
-        self.progress().visited.push(step.clone());
-    }
-
-    pub(crate) fn take_visited(&self) -> Vec<Name> {
-        std::mem::take(&mut self.progress().visited)
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -10,10 +10,11 @@ use loom_core::{
     ViaContextFn,
 };
 
-use crate::node::{MapNode, Node, Payload, StepNode, take};
+use crate::node::{MapNode, Node, StepNode};
 use crate::node_names::NodeNames;
 use crate::outline::{Outline, node_info};
 use crate::parallel::{Branches, ParallelNode, Places};
+use crate::payload::Payload;
 use crate::workflow::{Plan, Workflow};
 
 impl Workflow<(), ()> {
@@ -191,11 +192,11 @@ struct Line<I, O> {
 impl<I: Send + 'static, O: Send + 'static> Plan<I, O> for Line<I, O> {
     fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<O>> {
         Box::pin(async move {
-            let mut value: Payload = Box::new(input);
+            let mut value = Payload::new(input);
             for node in &self.nodes {
                 value = node.run(cx, value).await?;
             }
-            take::<O>(value)
+            value.take()
         })
     }
 }

@@ -38,6 +38,7 @@ mod node_names;
 mod label;
 mod concurrency;
 mod outline;
+mod payload;
 mod draw;
 
 pub use chain::Chain;

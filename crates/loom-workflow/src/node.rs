@@ -1,30 +1,18 @@
 //! A node of a workflow: a step whose types are forgotten, so that shapes can hold many.
 
-use std::any::{Any, type_name};
 use std::marker::PhantomData;
 
+use futures::FutureExt;
 use loom_core::{
-    Accepts, BoxFuture, Data, Effect, EffectKind, Error, ErrorKind, Info, IntoStep, Name, Result,
+    Accepts, BoxFuture, Data, Effect, EffectKind, ErrorKind, Info, IntoStep, Name, Result,
     ResultExt, RunContext,
 };
 
-/// A value between two nodes. Never JSON: it is the value itself, its type forgotten.
-pub(crate) type Payload = Box<dyn Any + Send>;
+use crate::payload::Payload;
 
 /// Something that turns one payload into the next.
 pub(crate) trait Node: Send + Sync {
     fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>>;
-}
-
-/// The value in a payload. The builders' types rule out any other.
-pub(crate) fn take<T: 'static>(payload: Payload) -> Result<T> {
-    match payload.downcast::<T>() {
-        Ok(value) => Ok(*value),
-        Err(_) => Err(Error::new(
-            ErrorKind::Internal,
-            format!("an edge carried no {}", type_name::<T>()),
-        )),
-    }
 }
 
 /// A step under its name: takes what the node before gives as what the step takes.
@@ -119,14 +107,14 @@ where
         }
     }
 
-    async fn open(&self, cx: &RunContext, effect: Effect, value: T) -> Result<S::Out> {
-        let step = &self.step;
-        let result = cx
-            .perform_with(effect, I::accept(value), |cx, input| async move {
-                step.run_step(&cx, input).await
-            })
-            .await;
-        stopped_at(&self.name, result)
+    fn open(
+        &self,
+        cx: &RunContext,
+        effect: Effect,
+        value: T,
+    ) -> impl Future<Output = Result<S::Out>> + Send {
+        cx.perform_step(effect, &self.step, I::accept(value))
+            .map(|result| stopped_at(&self.name, result))
     }
 }
 
@@ -148,8 +136,11 @@ where
     S: IntoStep<I, M>,
     S::Out: Data,
 {
-    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
-        Box::pin(async move { Ok(Box::new(self.perform(cx, take::<T>(input)?).await?) as Payload) })
+    fn run<'a>(&'a self, cx: &'a RunContext, mut value: Payload) -> BoxFuture<'a, Result<Payload>> {
+        Box::pin(async move {
+            let output = self.perform(cx, value.take()?).await?;
+            Ok(value.with(output))
+        })
     }
 }
 
@@ -174,7 +165,10 @@ where
     O: Send + 'static,
     F: Fn(T) -> O + Send + Sync,
 {
-    fn run<'a>(&'a self, _cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
-        Box::pin(async move { Ok(Box::new((self.map)(take::<T>(input)?)) as Payload) })
+    fn run<'a>(&'a self, _: &'a RunContext, mut value: Payload) -> BoxFuture<'a, Result<Payload>> {
+        Box::pin(async move {
+            let output = (self.map)(value.take()?);
+            Ok(value.with(output))
+        })
     }
 }

@@ -8,9 +8,10 @@ use std::marker::PhantomData;
 use loom_core::{Accepts, BoxFuture, Branch, Data, IntoStep, Result, RunContext, Step};
 
 use crate::concurrency::CONCURRENCY_MAX;
-use crate::node::{Node, Payload, StepNode, take};
+use crate::node::{Node, StepNode};
 use crate::node_names::NodeNames;
 use crate::outline::{Outline, node_info};
+use crate::payload::Payload;
 
 pub use settle::{Settle, Settled, Settling};
 
@@ -85,10 +86,11 @@ impl<T, P> ParallelNode<T, P> {
 }
 
 impl<T: Send + 'static, P: Placed<T>> Node for ParallelNode<T, P> {
-    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
-        Box::pin(
-            async move { Ok(Box::new(self.placed.run(cx, take::<T>(input)?).await?) as Payload) },
-        )
+    fn run<'a>(&'a self, cx: &'a RunContext, mut value: Payload) -> BoxFuture<'a, Result<Payload>> {
+        Box::pin(async move {
+            let outputs = self.placed.run(cx, value.take()?).await?;
+            Ok(value.with(outputs))
+        })
     }
 }
 

@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use loom_core::{Accepts, BoxFuture, Data, Error, IntoStep, Name, Result, RunContext};
 
 use crate::label;
-use crate::node::{Node, Payload, StepNode, take};
+use crate::node::{Node, StepNode};
 use crate::node_names::NodeNames;
 use crate::outline::{Outline, node_info};
+use crate::payload::Payload;
 use crate::workflow::{Plan, Workflow};
 
 impl Workflow<(), ()> {
@@ -204,11 +205,8 @@ impl<I: Data + Clone, O: Send + 'static> Plan<I, O> for Fork<I, O> {
     fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<O>> {
         Box::pin(async move {
             let label = self.classify.label(cx, input.clone()).await?;
-            let output = self
-                .handler(&label)?
-                .run(cx, Box::new(input) as Payload)
-                .await?;
-            take::<O>(output)
+            let handler = self.handler(&label)?;
+            handler.run(cx, Payload::new(input)).await?.take()
         })
     }
 }

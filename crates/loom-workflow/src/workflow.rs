@@ -99,14 +99,24 @@ impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
             return Err(Error::invalid(wrong));
         }
         let effect = Effect::new(EffectKind::Workflow, self.name().clone());
-        cx.perform_with(effect, input, |cx, input| async move {
-            self.0.plan.run(&cx, input).await
-        })
-        .await
+        cx.perform_step(effect, &*self.0, input).await
     }
 
     fn info(&self) -> Info {
         self.0.info.clone()
+    }
+}
+
+/// What runs behind the door, below the workflow's run.
+impl<I: Data, O: Data> Runnable<I> for Definition<I, O> {
+    type Out = O;
+
+    async fn run(&self, cx: &RunContext, input: I) -> Result<O> {
+        self.plan.run(cx, input).await
+    }
+
+    fn info(&self) -> Info {
+        self.info.clone()
     }
 }
 

@@ -7,9 +7,10 @@ use loom_core::{
 };
 
 use crate::chain::Chain;
-use crate::node::{Node, Payload, StepNode, take};
+use crate::node::{Node, StepNode};
 use crate::outline::node_info;
 use crate::parallel::Settled;
+use crate::payload::Payload;
 
 impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
     /// Runs a step for every item of the list the chain gives so far, at most `concurrency_max` at
@@ -139,9 +140,9 @@ where
     S::Out: Data,
     O: Send + 'static,
 {
-    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
+    fn run<'a>(&'a self, cx: &'a RunContext, mut value: Payload) -> BoxFuture<'a, Result<Payload>> {
         Box::pin(async move {
-            let items = take::<Vec<T>>(input)?;
+            let items: Vec<T> = value.take()?;
             let mut outputs: Vec<Option<O>> = items.iter().map(|_| None).collect();
             let mut items = items.into_iter().enumerate();
             let mut live = cx.branches();
@@ -161,7 +162,7 @@ where
                 }
             }
             let outputs: Option<Vec<O>> = outputs.into_iter().collect();
-            Ok(Box::new(outputs.ok_or_else(missing)?) as Payload)
+            Ok(value.with(outputs.ok_or_else(missing)?))
         })
     }
 }

@@ -3,8 +3,9 @@
 use loom_core::{Accepts, BoxFuture, Data, IntoStep, Result, ResultExt, RunContext};
 
 use crate::chain::Chain;
-use crate::node::{Node, Payload, StepNode, take};
+use crate::node::{Node, StepNode};
 use crate::outline::node_info;
+use crate::payload::Payload;
 
 impl<I: Data, T: Data> Chain<I, T> {
     /// Runs a step on what the chain gives so far, then on its own output, until `until` is true
@@ -77,13 +78,17 @@ where
     S: IntoStep<J, M, Out = T>,
     F: Fn(&T) -> bool + Send + Sync,
 {
-    fn run<'a>(&'a self, cx: &'a RunContext, input: Payload) -> BoxFuture<'a, Result<Payload>> {
+    fn run<'a>(
+        &'a self,
+        cx: &'a RunContext,
+        mut payload: Payload,
+    ) -> BoxFuture<'a, Result<Payload>> {
         Box::pin(async move {
-            let mut value = take::<T>(input)?;
+            let mut value: T = payload.take()?;
             for _ in 0..self.repeat_max {
                 value = self.step.perform_again(cx, value).await?;
                 if (self.until)(&value) {
-                    return Ok(Box::new(value) as Payload);
+                    return Ok(payload.with(value));
                 }
             }
             let reached = cx.limit_reached("repeat_max", self.repeat_max.into());

@@ -8,6 +8,7 @@ use loom_core::{BoxFuture, Data, Result, RunContext};
 use crate::dag::handles::Handles;
 use crate::dag::step::Begin;
 use crate::dag::values::Values;
+use crate::payload::Payload;
 use crate::workflow::Plan;
 
 /// A dag that was checked, as it is run.
@@ -60,7 +61,7 @@ impl<I: Data, V: Handles> Plan<I, V::Value> for DagPlan<I, V> {
     fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<V::Value>> {
         Box::pin(async move {
             let mut values = Values::none(&self.uses);
-            values.put(0, Box::new(input));
+            values.put(0, Payload::new(input));
             let mut awaited = self.awaited.clone();
             let mut ready: VecDeque<usize> =
                 (0..awaited.len()).filter(|it| awaited[*it] == 0).collect();

@@ -4,7 +4,8 @@ use loom_core::{Accepts, Branch, Data, IntoStep, Result, RunContext};
 
 use crate::dag::handles::Handles;
 use crate::dag::values::Values;
-use crate::node::{Payload, StepNode};
+use crate::node::StepNode;
+use crate::payload::Payload;
 
 /// A node that can begin.
 pub(crate) trait Begin: Send + Sync {
@@ -42,7 +43,7 @@ where
         let input = self.takes.take(values)?;
         Ok(Branch::new(async move {
             let output = (self.finish)(self.step.perform(cx, input).await)?;
-            Ok(Box::new(output) as Payload)
+            Ok(Payload::new(output))
         }))
     }
 }

@@ -4,7 +4,7 @@ use std::any::type_name;
 
 use loom_core::{Error, ErrorKind, Result};
 
-use crate::node::{self, Payload};
+use crate::payload::Payload;
 
 /// The values of one run, by their places.
 #[doc(hidden)]
@@ -36,9 +36,9 @@ impl Values {
         let slot = &mut self.0[place];
         slot.left = slot.left.saturating_sub(1);
         if slot.left == 0 {
-            return node::take(slot.value.take().ok_or_else(missing::<T>)?);
+            return slot.value.take().ok_or_else(missing::<T>)?.take();
         }
-        let value = slot.value.as_ref().and_then(|it| it.downcast_ref::<T>());
+        let value = slot.value.as_ref().and_then(Payload::get::<T>);
         value.cloned().ok_or_else(missing::<T>)
     }
 }
