@@ -5,14 +5,14 @@
 //! settles what it took. A call for which nothing is left waits, in order, while others are open,
 //! since those may give back; when none is open, the limit is reached.
 
-mod counts;
+mod count;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Poll, Waker};
 
-use self::counts::Counts;
+use self::count::Count;
 use crate::effect::{Effect, EffectKind};
 use crate::limits::Limits;
 use crate::tree::unpoisoned;
@@ -27,14 +27,17 @@ pub(crate) struct Reached {
 
 pub(crate) struct Budget {
     limits: Limits,
-    counts: Counts,
-    /// The limit that ended the tree; nothing more is let through.
+    /// How many effects were opened; apart from the rest, since most effects touch nothing else.
+    effects: Count,
+    /// The limit that ended the tree; nothing that comes later is let through.
     reached: OnceLock<Reached>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
+    model_calls: u64,
+    tool_calls: u64,
     used: Amount,
     reserved: Amount,
     /// How many reservations are open.
@@ -68,6 +71,8 @@ pub(crate) struct Used {
 impl Budget {
     pub(crate) fn new(limits: Limits, used: Used) -> Arc<Self> {
         let state = State {
+            model_calls: used.model_calls,
+            tool_calls: used.tool_calls,
             used: Amount {
                 tokens: used.tokens,
                 cost_micro_usd: used.cost_micro_usd,
@@ -76,7 +81,7 @@ impl Budget {
         };
         Arc::new(Self {
             limits,
-            counts: Counts::new(used),
+            effects: Count::new(used.effects),
             reached: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -108,9 +113,9 @@ impl Budget {
         let state = self.state();
         let taken = state.used.plus(state.reserved);
         Used {
-            effects: self.counts.effects.get(),
-            model_calls: self.counts.model_calls.get(),
-            tool_calls: self.counts.tool_calls.get(),
+            effects: self.effects.get(),
+            model_calls: state.model_calls,
+            tool_calls: state.tool_calls,
             tokens: taken.tokens,
             cost_micro_usd: taken.cost_micro_usd,
         }
@@ -118,29 +123,54 @@ impl Budget {
 
     /// Counts the effect, unless a limit is reached.
     pub(crate) fn count(&self, effect: &Effect) -> Result<(), Reached> {
-        self.unless_ended(|| self.counts.take(effect.kind(), &self.limits))
+        let (limit, max) = match effect.kind() {
+            EffectKind::Model => ("model_calls_max", self.limits.model_calls_max),
+            EffectKind::Tool => ("tool_calls_max", self.limits.tool_calls_max),
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => {
+                return self.count_opening();
+            }
+        };
+        // Both counts or neither: so long nobody else counts a call.
+        let mut state = self.state();
+        let calls = state.calls(effect.kind()).map_or(0, |calls| *calls);
+        let counted = match max {
+            Some(value) if calls >= value => Err(Reached { limit, value }),
+            _ => self.up(),
+        };
+        if let (Ok(()), Some(calls)) = (counted, state.calls(effect.kind())) {
+            *calls += 1;
+        }
+        counted.inspect_err(|reached| self.end(*reached, &state))
     }
 
-    /// Counts the opening of an effect that doesn't happen.
+    /// Counts the opening of an effect that is no call, or that doesn't happen.
     pub(crate) fn count_opening(&self) -> Result<(), Reached> {
-        self.unless_ended(|| self.counts.open(&self.limits))
+        self.up()
+            .inspect_err(|reached| self.end(*reached, &self.state()))
     }
 
-    fn unless_ended(&self, count: impl FnOnce() -> Result<(), Reached>) -> Result<(), Reached> {
+    fn up(&self) -> Result<(), Reached> {
+        let value = self.limits.effects_max;
         match self.reached.get() {
             Some(reached) => Err(*reached),
-            None => count().inspect_err(|reached| self.end(*reached, &self.state())),
+            None if self.effects.up(value) => Ok(()),
+            None => Err(Reached {
+                limit: "effects_max",
+                value,
+            }),
         }
     }
 
     /// Takes back the count of a call that was never made, or is made when its run goes on.
     pub(crate) fn uncount_call(&self, kind: EffectKind) {
-        self.counts.take_back(kind);
+        if let Some(calls) = self.state().calls(kind) {
+            *calls = calls.saturating_sub(1);
+        }
     }
 
     /// Takes back openings that never were, or are had again when their run goes on.
     pub(crate) fn uncount_openings(&self, openings: u64) {
-        self.counts.effects.down(openings);
+        self.effects.down(openings);
     }
 
     /// Reserves what a call may take, at most what is left; waits while nothing is.
@@ -206,6 +236,15 @@ impl Budget {
 }
 
 impl State {
+    /// How many calls of this kind were counted; `None` where it is no call.
+    fn calls(&mut self, kind: EffectKind) -> Option<&mut u64> {
+        match kind {
+            EffectKind::Model => Some(&mut self.model_calls),
+            EffectKind::Tool => Some(&mut self.tool_calls),
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => None,
+        }
+    }
+
     /// What is neither used nor reserved; the limit of which nothing is left, if there is one.
     fn left(&self, limits: &Limits) -> Result<Amount, Reached> {
         let taken = self.used.plus(self.reserved);

@@ -156,6 +156,7 @@ impl RunContext {
         self.with_state(|state| state.reservation = Some(Box::new(reservation)));
     }
 
+    /// What this effect holds of the budget: only a model call ever does.
     pub(crate) fn take_reservation(&self) -> Option<Reservation> {
         if self.effect().kind() != EffectKind::Model {
             return None;

@@ -99,6 +99,7 @@ impl RunId {
     }
 }
 
+/// The id as it is written, in one allocation.
 fn text(id: uuid::Uuid) -> Arc<str> {
     let mut buffer = uuid::Uuid::encode_buffer();
     (&*id.hyphenated().encode_lower(&mut buffer)).into()

@@ -8,7 +8,7 @@ use crate::ending::{CancelReason, Ending};
 use crate::error::{Error, Result};
 use crate::event::{Closed, EventKind, Note};
 
-/// Held while an effect is open. Declared before the effect's body in every future, so that on a
+/// Held while an effect is open, by a future in which it outlives the effect's body: so that on a
 /// drop the body, and with it all that is open below, goes first.
 #[must_use]
 pub(crate) struct OpenSpan {

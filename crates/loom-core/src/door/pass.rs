@@ -99,14 +99,22 @@ impl RunContext {
         T: Data,
         B: Body<I, T>,
     {
-        // What an async function is given would stay in its future: this is taken out of it.
+        // What an async function is given stays in its future twice: these are there once.
         let mut given = Some((body, input));
         async move {
-            let cx = span.cx();
-            let ended = polled(cx, || given.take().map(|(body, input)| body.run(cx, input)));
-            let result = ended.await.map_err(|e| cx.left_by(e));
+            let result = span.cx().run_body(&mut given).await;
             self.closed(span, result)
         }
+    }
+
+    /// Runs the body on the input, both of which are there.
+    async fn run_body<I, T, B>(&self, given: &mut Option<(B, I)>) -> Result<T>
+    where
+        I: Send,
+        B: Body<I, T>,
+    {
+        let make = || given.take().map(|(body, input)| body.run(self, input));
+        polled(self, make).await.map_err(|e| self.left_by(e))
     }
 
     /// Closes an effect with what came of it.
@@ -159,12 +167,7 @@ impl RunContext {
         }
         let mut result = match begun {
             Err(refused) => Err(refused),
-            Ok(()) => {
-                let mut given = Some((body, input));
-                let cx = &cx;
-                let ended = polled(cx, || given.take().map(|(body, input)| body.run(cx, input)));
-                ended.await.map_err(|e| cx.left_by(e))
-            }
+            Ok(()) => cx.run_body(&mut Some((body, input))).await,
         };
         if let Some(record) = &record
             && let Err(unwritten) = record.end(&result).await
