@@ -141,7 +141,7 @@ impl RunContext {
 
     /// The context of a further effect below this one.
     pub(crate) fn child(&self, effect: Effect) -> Self {
-        let nth = if effect.is_only_one() {
+        let nth = if effect.is_only_one() || self.is_bare() {
             1
         } else {
             self.with_state(|state| state.siblings.count(&effect))
@@ -221,7 +221,7 @@ impl RunContext {
 
     /// A number that looks random, the same for the same span and `n`.
     pub(crate) fn random(&self, n: u64) -> u64 {
-        SpanId::nth(self.frame().span_id.as_u64(), n).as_u64()
+        SpanId::nth(self.span_id().as_u64(), n).as_u64()
     }
 
     pub(crate) fn tree(&self) -> &Arc<Tree> {

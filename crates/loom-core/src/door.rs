@@ -6,7 +6,7 @@ mod pass;
 mod recall;
 mod reserve;
 
-use self::body::{Function, StepBody};
+use self::body::{Function, Given, StepBody};
 use crate::attributes::key;
 use crate::context::RunContext;
 use crate::data::Data;
@@ -54,7 +54,7 @@ impl RunContext {
         F: FnOnce(RunContext) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
     {
-        self.pass(effect, (), |()| None, Function(|cx, ()| body(cx)))
+        self.pass(effect, Given::nothing(Function(|cx, ()| body(cx))))
     }
 
     /// [`RunContext::perform`] for an effect whose input crosses an edge: observers may look at
@@ -74,7 +74,7 @@ impl RunContext {
         F: FnOnce(RunContext, I) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
     {
-        self.pass(effect, input, |input| Some(input), Function(body))
+        self.pass(effect, Given::shown(input, Function(body)))
     }
 
     /// [`RunContext::perform_with`] for a step under an effect of the caller's making. Its future
@@ -112,7 +112,7 @@ impl RunContext {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        self.pass(effect, input, |input| Some(input), StepBody::new(step))
+        self.pass(effect, Given::shown(input, StepBody::new(step)))
     }
 
     /// Records an effect that can't happen, for example a call of a tool that doesn't exist: the
@@ -149,12 +149,11 @@ impl RunContext {
     fn below(&self, effect: Effect) -> Result<RunContext> {
         // A tool's name may be a model's own words; it is recorded as it was said.
         if effect.kind() != EffectKind::Tool {
-            effect.name().check().map_err(|e| e.at(|| self.path()))?;
+            effect.check_name().map_err(|e| e.at(|| self.path()))?;
         }
         if !self.is_bare() {
             return Ok(self.child(effect));
         }
-        let effect = effect.only_one();
         let is_run = effect.kind().is_run();
         let effect = if self.tree().parts.permissions_off {
             effect.with(key::PERMISSIONS, "off")

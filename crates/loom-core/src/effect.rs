@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::attributes::{AttrValue, Attributes, key};
 use crate::budget::Amount;
+use crate::error::Result;
 use crate::ids::UserId;
 use crate::name::Name;
 
@@ -68,39 +69,49 @@ impl EffectKind {
 /// assert_eq!(effect.kind(), EffectKind::Tool);
 /// assert_eq!(effect.to_string(), "loom.tool refund");
 /// ```
+#[derive(Clone)]
+pub struct Effect(Arc<Announced>);
+
+/// What is said of an effect. Shared, since it is handed on many times before it is opened, and
+/// many openings may announce the same.
 #[derive(Clone, Debug)]
-pub struct Effect {
+struct Announced {
     kind: EffectKind,
     name: Name,
     at: Option<Name>,
     destructive: bool,
     only_one: bool,
     keeps_failure: bool,
-    /// Boxed, since a workflow's step has none of it, and an effect is handed on many times before
-    /// it is opened.
-    more: Option<Box<More>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct More {
+    /// Whether the name is known to be one.
+    named: bool,
     input: Option<Arc<Value>>,
     attributes: Attributes,
     acting_as: Option<UserId>,
     wanted: Amount,
 }
 
-impl Effect {
-    /// An effect of this kind and name.
-    pub fn new(kind: EffectKind, name: impl Into<Name>) -> Self {
+impl Announced {
+    fn new(kind: EffectKind, name: Name) -> Self {
         Self {
             kind,
-            name: name.into(),
+            name,
             at: None,
             destructive: false,
             only_one: false,
             keeps_failure: false,
-            more: None,
+            named: false,
+            input: None,
+            attributes: Attributes::new(),
+            acting_as: None,
+            wanted: Amount::default(),
         }
+    }
+}
+
+impl Effect {
+    /// An effect of this kind and name.
+    pub fn new(kind: EffectKind, name: impl Into<Name>) -> Self {
+        Self(Arc::new(Announced::new(kind, name.into())))
     }
 
     /// A call of a tool, with the id the model gave it. The id tells concurrent calls apart, in
@@ -108,31 +119,38 @@ impl Effect {
     pub fn tool(name: impl Into<Name>, call_id: impl Into<Name>) -> Self {
         // Both may be a model's own words.
         let call_id = call_id.into().cut();
-        let mut effect = Self::new(EffectKind::Tool, name.into().cut());
         // A description follows.
-        effect.more().attributes = Attributes::with_capacity(2);
-        effect.at = Some(call_id.clone());
-        effect.with(key::CALL_ID, call_id)
+        let mut attributes = Attributes::with_capacity(2);
+        attributes.set(key::CALL_ID, call_id.clone());
+        Self(Arc::new(Announced {
+            at: Some(call_id),
+            attributes,
+            ..Announced::new(EffectKind::Tool, name.into().cut())
+        }))
     }
 
     /// A turn of an agent's loop, counted from 0.
     pub fn turn(turn: u32) -> Self {
-        Self::new(EffectKind::Turn, turn.to_string())
-            .only_one()
-            .with(key::TURN, turn)
+        let mut attributes = Attributes::with_capacity(1);
+        attributes.set(key::TURN, turn);
+        Self(Arc::new(Announced {
+            only_one: true,
+            attributes,
+            ..Announced::new(EffectKind::Turn, turn.to_string().into())
+        }))
     }
 
     /// The `index`-th of several effects of one name that may run at the same time.
     #[must_use]
     pub fn at_index(mut self, index: usize) -> Self {
-        self.at = Some(index.to_string().into());
+        self.change().at = Some(index.to_string().into());
         self
     }
 
     /// Adds an attribute.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<AttrValue>) -> Self {
-        self.more().attributes.set(name, value);
+        self.change().attributes.set(name, value);
         self
     }
 
@@ -140,7 +158,7 @@ impl Effect {
     /// what runs.
     #[must_use]
     pub fn with_input(mut self, input: Arc<Value>) -> Self {
-        self.more().input = Some(input);
+        self.change().input = Some(input);
         self
     }
 
@@ -148,7 +166,9 @@ impl Effect {
     /// nothing to count for its path.
     #[must_use]
     pub fn only_one(mut self) -> Self {
-        self.only_one = true;
+        if !self.0.only_one {
+            self.change().only_one = true;
+        }
         self
     }
 
@@ -158,22 +178,58 @@ impl Effect {
     /// recorded.
     #[must_use]
     pub fn keeping_failure(mut self) -> Self {
-        self.keeps_failure = true;
+        self.change().keeps_failure = true;
         self
     }
 
+    /// Looks at the name now, so that the door needn't look at each clone's: for those who announce
+    /// one effect many times. A bad name is refused at the door.
+    ///
+    /// ```
+    /// use loom_core::{Effect, EffectKind, Error, Loom, Result, RunContext};
+    ///
+    /// async fn twice(cx: RunContext, n: u64) -> Result<u64> {
+    ///     let effect = Effect::new(EffectKind::Step, "double").prepared();
+    ///     let double = |n: u64| async move { Ok::<_, Error>(2 * n) };
+    ///     let n = cx.perform_step(effect.clone(), &double, n).await?;
+    ///     cx.perform_step(effect, &double, n).await
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let outcome = Loom::builder().build().session("alice").run(&twice, 2u64).await?;
+    /// assert_eq!(outcome.output, 8);
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn prepared(mut self) -> Self {
+        self.change().named = self.0.name.check().is_ok();
+        self
+    }
+
+    /// Looks at the name, unless that was done.
+    pub(crate) fn check_name(&self) -> Result<()> {
+        if self.0.named {
+            Ok(())
+        } else {
+            self.0.name.check()
+        }
+    }
+
     pub(crate) fn keeps_failure(&self) -> bool {
-        self.keeps_failure
+        self.0.keeps_failure
     }
 
     pub(crate) fn is_only_one(&self) -> bool {
-        self.only_one
+        self.0.only_one
     }
 
     /// Marks an effect that can't be undone.
     #[must_use]
     pub fn destructive(mut self, destructive: bool) -> Self {
-        self.destructive = destructive;
+        if self.0.destructive != destructive {
+            self.change().destructive = destructive;
+        }
         self
     }
 
@@ -181,7 +237,7 @@ impl Effect {
     /// call, and settled by [`RunContext::spend`](crate::RunContext::spend) after it.
     #[must_use]
     pub fn reserving(mut self, tokens: u64, cost_micro_usd: u64) -> Self {
-        self.more().wanted = Amount {
+        self.change().wanted = Amount {
             tokens,
             cost_micro_usd,
         };
@@ -189,56 +245,62 @@ impl Effect {
     }
 
     pub(crate) fn acting_as_user(mut self, user: UserId) -> Self {
-        self.more().acting_as = Some(user);
+        self.change().acting_as = Some(user);
         self
     }
 
     pub(crate) fn acting_as(&self) -> Option<&UserId> {
-        self.more.as_ref()?.acting_as.as_ref()
+        self.0.acting_as.as_ref()
     }
 
     pub(crate) fn wanted(&self) -> Amount {
-        self.more.as_ref().map_or(Amount::default(), |it| it.wanted)
+        self.0.wanted
     }
 
-    fn more(&mut self) -> &mut More {
-        self.more.get_or_insert_default()
+    /// What is said of it, to be changed: of this one alone.
+    fn change(&mut self) -> &mut Announced {
+        Arc::make_mut(&mut self.0)
     }
 
     /// What sort of effect it is.
     pub fn kind(&self) -> EffectKind {
-        self.kind
+        self.0.kind
     }
 
     /// The name of the step, agent, tool or workflow; the number of a turn.
     pub fn name(&self) -> &Name {
-        &self.name
+        &self.0.name
     }
 
     /// The call id or index that tells it from others of its name.
     pub fn at(&self) -> Option<&Name> {
-        self.at.as_ref()
+        self.0.at.as_ref()
     }
 
     /// What goes in, where the caller shows it: always for a tool.
     pub fn input(&self) -> Option<&Value> {
-        self.more.as_ref()?.input.as_deref()
+        self.0.input.as_deref()
     }
 
     /// What is known beforehand.
     pub fn attributes(&self) -> &Attributes {
-        const NONE: &Attributes = &Attributes::new();
-        self.more.as_ref().map_or(NONE, |it| &it.attributes)
+        &self.0.attributes
     }
 
     /// Whether it can't be undone.
     pub fn is_destructive(&self) -> bool {
-        self.destructive
+        self.0.destructive
     }
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.span_name(), self.name)
+        write!(f, "{} {}", self.kind().span_name(), self.name())
+    }
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

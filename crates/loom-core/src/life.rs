@@ -75,7 +75,9 @@ impl Life {
     /// Gives up the place of `cx`, which has closed below this, and remembers it by this name.
     pub(crate) fn leave(&self, cx: &RunContext, visited: Option<&Name>) {
         let mut below = unpoisoned(&self.below);
-        below.visited.extend(visited.cloned());
+        if let Some(name) = visited {
+            below.visited.push(name.clone());
+        }
         let place = cx.life().place.load(Ordering::Relaxed);
         let left = below.open.swap_remove(place);
         if let Some(moved) = below.open.get(place) {

@@ -49,12 +49,15 @@ impl OpenSpan {
     /// that is how it is recorded.
     pub(crate) fn close<T: Data>(self, result: Result<T>) -> Result<T> {
         match result {
-            Ok(output) => {
-                self.cx.close(Ending::Completed, None, Some(&output));
-                self.ended_from_above().map_or(Ok(output), Err)
-            }
+            Ok(output) => self.complete(&output).map_or(Ok(output), Err),
             Err(error) => Err(self.fail(error)),
         }
+    }
+
+    /// Closes the effect as completed; gives what it ended with before, if it did.
+    pub(crate) fn complete(self, output: &dyn Look) -> Option<Error> {
+        self.cx.close(Ending::Completed, None, Some(output));
+        self.ended_from_above()
     }
 
     /// Closes the effect with an error, and gives that back, or what it ended with before.

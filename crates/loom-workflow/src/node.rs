@@ -17,9 +17,8 @@ pub(crate) trait Node: Send + Sync {
 
 /// A step under its name: takes what the node before gives as what the step takes.
 pub struct StepNode<T, I, M, S> {
-    name: Name,
-    index: Option<usize>,
-    keeps_failure: bool,
+    /// What is announced for it, each time anew.
+    effect: Effect,
     step: S,
     types: PhantomData<fn(T, I) -> M>,
 }
@@ -33,9 +32,16 @@ where
 {
     pub(crate) fn new(name: Name, step: S) -> Self {
         Self {
-            name,
-            index: None,
-            keeps_failure: false,
+            effect: Effect::new(EffectKind::Step, name).only_one().prepared(),
+            step,
+            types: PhantomData,
+        }
+    }
+
+    /// A step that runs several times below one effect; the times are told apart by their number.
+    pub(crate) fn repeated(name: Name, step: S) -> Self {
+        Self {
+            effect: Effect::new(EffectKind::Step, name).prepared(),
             step,
             types: PhantomData,
         }
@@ -44,7 +50,7 @@ where
     /// The `index`-th of several that may run at the same time.
     pub(crate) fn at_index(self, index: usize) -> Self {
         Self {
-            index: Some(index),
+            effect: self.effect.at_index(index),
             ..self
         }
     }
@@ -52,13 +58,13 @@ where
     /// The same for whoever takes its failure as a value.
     pub(crate) fn keeping_failure(self) -> Self {
         Self {
-            keeps_failure: true,
+            effect: self.effect.keeping_failure(),
             ..self
         }
     }
 
     pub(crate) fn name(&self) -> &Name {
-        &self.name
+        self.effect.name()
     }
 
     pub(crate) fn step_info(&self) -> Info {
@@ -71,12 +77,7 @@ where
         cx: &RunContext,
         value: T,
     ) -> impl Future<Output = Result<S::Out>> + Send {
-        let effect = self.effect().only_one();
-        let effect = match self.index {
-            None => effect,
-            Some(index) => effect.at_index(index),
-        };
-        self.open(cx, effect, value)
+        self.open(cx, self.effect.clone(), value)
     }
 
     /// Runs the step for the item of this index, once for each.
@@ -86,25 +87,7 @@ where
         index: usize,
         value: T,
     ) -> impl Future<Output = Result<S::Out>> + Send {
-        let effect = self.effect().only_one().at_index(index);
-        self.open(cx, effect, value)
-    }
-
-    /// Runs the step once more below one effect; the times are told apart by their number.
-    pub(crate) fn perform_again(
-        &self,
-        cx: &RunContext,
-        value: T,
-    ) -> impl Future<Output = Result<S::Out>> + Send {
-        self.open(cx, self.effect(), value)
-    }
-
-    fn effect(&self) -> Effect {
-        let effect = Effect::new(EffectKind::Step, self.name.clone());
-        match self.keeps_failure {
-            true => effect.keeping_failure(),
-            false => effect,
-        }
+        self.open(cx, self.effect.clone().at_index(index), value)
     }
 
     fn open(
@@ -114,7 +97,7 @@ where
         value: T,
     ) -> impl Future<Output = Result<S::Out>> + Send {
         cx.perform_step(effect, &self.step, I::accept(value))
-            .map(|result| stopped_at(&self.name, result))
+            .map(|result| stopped_at(self.name(), result))
     }
 }
 

@@ -12,7 +12,6 @@ use crate::ids::{RunId, UserId};
 use crate::life::Life;
 use crate::name::Name;
 use crate::path::Siblings;
-use crate::trace::SpanId;
 use crate::tree::Tree;
 
 /// One opened effect; `parent` is absent only in the bare context a root is opened under.
@@ -21,7 +20,6 @@ pub(super) struct Frame {
     pub(super) parent: Option<RunContext>,
     /// Its place among the tree's effects, in the order in which they were made.
     pub(super) number: u64,
-    pub(super) span_id: SpanId,
     pub(super) effect: Effect,
     pub(super) nth: u32,
     /// How many agent and workflow runs enclose this effect, itself included.
@@ -65,7 +63,6 @@ impl Frame {
         let number = tree.next_number();
         Self {
             number,
-            span_id: tree.span_id(number),
             acting_as: effect
                 .acting_as()
                 .or(parent.as_ref().and_then(|it| it.frame().acting_as.as_ref()))

@@ -70,7 +70,7 @@ impl Whereabouts {
 
     /// This effect's span.
     pub fn span_id(&self) -> SpanId {
-        self.0.span_id
+        self.0.tree.span_id(self.0.number)
     }
 
     /// The span this effect is nested in; for a root the caller's, if it gave a trace.

@@ -3,12 +3,62 @@
 use std::marker::PhantomData;
 
 use crate::context::RunContext;
+use crate::data::Look;
 use crate::error::Result;
 use crate::into_step::IntoStep;
 
 /// What an effect does with its input, in a context of its own.
 pub(super) trait Body<I, T>: Send {
     fn run(self, cx: &RunContext, input: I) -> impl Future<Output = Result<T>> + Send;
+}
+
+/// A body and its input, until it runs. What an async function is given stays in its future even
+/// after it is moved: this is there once.
+pub(super) struct Given<I, B> {
+    ready: Option<(B, I)>,
+    look: fn(&I) -> Option<&dyn Look>,
+}
+
+impl<I, B> Given<I, B> {
+    /// An input that observers may look at.
+    pub(super) fn shown(input: I, body: B) -> Self
+    where
+        I: Look,
+    {
+        Self {
+            ready: Some((body, input)),
+            look: |input| Some(input),
+        }
+    }
+
+    /// What observers may look at of the input.
+    pub(super) fn input(&self) -> Option<&dyn Look> {
+        self.ready
+            .as_ref()
+            .and_then(|(_, input)| (self.look)(input))
+    }
+
+    /// Runs the body on the input, once.
+    pub(super) fn run<'a, T>(
+        &mut self,
+        cx: &'a RunContext,
+    ) -> Option<impl Future<Output = Result<T>> + Send + use<'a, I, T, B>>
+    where
+        B: Body<I, T>,
+    {
+        let (body, input) = self.ready.take()?;
+        Some(body.run(cx, input))
+    }
+}
+
+impl<B> Given<(), B> {
+    /// No input.
+    pub(super) fn nothing(body: B) -> Self {
+        Self {
+            ready: Some((body, ())),
+            look: |()| None,
+        }
+    }
 }
 
 /// A function of an owned context. Its future is boxed: it stands in the caller's.

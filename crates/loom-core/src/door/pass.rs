@@ -1,11 +1,10 @@
 //! The way through the door: at once where nothing has to be waited for, else step by step.
 
-use futures::future::{Either, FutureExt, lazy, ready};
 use serde_json::Value;
 
 use crate::context::RunContext;
 use crate::data::{Data, Look};
-use crate::door::body::Body;
+use crate::door::body::{Body, Given};
 use crate::door::recall::Record;
 use crate::effect::{Effect, EffectKind};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,68 +12,66 @@ use crate::event::EventKind;
 use crate::poll::polled;
 use crate::span::{OpenSpan, Unopened};
 
+/// How an effect that may happen goes on.
+enum Way {
+    /// It is let through.
+    Through(OpenSpan),
+    /// It is open; somebody is asked whether it may happen.
+    Asking(OpenSpan),
+    /// It isn't open: it is recorded, or may have to wait for room.
+    Waiting(RunContext),
+}
+
 impl RunContext {
     /// Lets an effect through, when the future is polled first.
     ///
-    /// Every effect is part of its parent's future, so this holds little: what is announced gives
-    /// way to what runs, and what few effects need is boxed.
+    /// Every effect is part of its parent's future, so this holds little: what few effects need is
+    /// boxed.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "what an async function is given stands in its future twice"
+    )]
     pub(super) fn pass<I, T, B>(
         &self,
         effect: Effect,
-        input: I,
-        look: fn(&I) -> Option<&dyn Look>,
-        body: B,
+        mut given: Given<I, B>,
     ) -> impl Future<Output = Result<T>> + Send
     where
         I: Send + Sync,
         T: Data,
         B: Body<I, T>,
     {
-        lazy(move |_| self.begin(effect, input, look, body)).flatten()
+        async move {
+            let span = match self.begin(effect, given.input()) {
+                Ok(Way::Through(span)) => span,
+                Ok(Way::Asking(span)) => Box::pin(self.await_verdict(span)).await?,
+                Ok(Way::Waiting(cx)) => {
+                    let passed = Box::pin(self.pass_slowly(cx, given)).await;
+                    return passed.inspect_err(|e| self.remember(e));
+                }
+                Err(refused) => {
+                    self.remember(&refused);
+                    return Err(refused);
+                }
+            };
+            let result = polled(span.cx(), || given.run(span.cx())).await;
+            self.ended(span, result)
+        }
     }
 
-    fn begin<'a, I, T, B>(
-        &'a self,
-        effect: Effect,
-        input: I,
-        look: fn(&I) -> Option<&dyn Look>,
-        body: B,
-    ) -> impl Future<Output = Result<T>> + Send + use<'a, I, T, B>
-    where
-        I: Send + Sync,
-        T: Data,
-        B: Body<I, T>,
-    {
-        let refused = |error| {
-            self.remember(&error);
-            Either::Right(Either::Right(Either::Right(Box::pin(ready(Err(error))))))
-        };
-        let cx = match self.enter(effect) {
-            Ok(cx) => cx,
-            Err(error) => return refused(error),
-        };
+    /// The first questions, which are asked without waiting.
+    fn begin(&self, effect: Effect, input: Option<&dyn Look>) -> Result<Way> {
+        let cx = self.enter(effect)?;
         if self.tree().journal.is_some() || cx.must_wait() {
-            let passed = self.pass_slowly(cx, input, look, body);
-            let passed = passed.map(|result| result.inspect_err(|e| self.remember(e)));
-            return Either::Right(Either::Left(Box::pin(passed)));
+            return Ok(Way::Waiting(cx));
         }
-        let opened = cx.count(self).and_then(|()| cx.opened(look(&input)));
-        let span = match opened {
-            Ok(span) => span,
-            Err(error) => return refused(error),
-        };
-        if span.cx().decided_at_once() {
-            span.cx().tally();
-            return Either::Left(self.run(span, input, body));
+        cx.count(self)?;
+        let span = cx.opened(input)?;
+        if !span.cx().decided_at_once() {
+            return Ok(Way::Asking(span));
         }
-        Either::Right(Either::Right(Either::Left(Box::pin(async move {
-            let cx = span.cx();
-            match cx.while_deciding(cx.ask_gates(None)).await {
-                Ok(()) => cx.tally(),
-                Err(refused) => return self.closed(span, Err(refused)),
-            }
-            self.run(span, input, body).await
-        }))))
+        span.cx().tally();
+        Ok(Way::Through(span))
     }
 
     /// Opens this effect, which was counted.
@@ -87,50 +84,45 @@ impl RunContext {
         })
     }
 
-    /// Runs the body of an effect that was let through.
-    fn run<'a, I, T, B>(
-        &'a self,
-        span: OpenSpan,
-        input: I,
-        body: B,
-    ) -> impl Future<Output = Result<T>> + Send + use<'a, I, T, B>
-    where
-        I: Send,
-        T: Data,
-        B: Body<I, T>,
-    {
-        // What an async function is given stays in its future twice: these are there once.
-        let mut given = Some((body, input));
-        async move {
-            let result = span.cx().run_body(&mut given).await;
-            self.closed(span, result)
+    /// Asks whether the effect may happen; it closes if it may not.
+    async fn await_verdict(&self, span: OpenSpan) -> Result<OpenSpan> {
+        let cx = span.cx();
+        match cx.while_deciding(cx.ask_gates(None)).await {
+            Ok(()) => {
+                cx.tally();
+                Ok(span)
+            }
+            Err(refused) => Err(self.failed(span, refused)),
         }
     }
 
-    /// Runs the body on the input, both of which are there.
-    async fn run_body<I, T, B>(&self, given: &mut Option<(B, I)>) -> Result<T>
-    where
-        I: Send,
-        B: Body<I, T>,
-    {
-        let make = || given.take().map(|(body, input)| body.run(self, input));
-        polled(self, make).await.map_err(|e| self.left_by(e))
+    /// Closes an effect with what its body gave.
+    fn ended<T: Data>(&self, span: OpenSpan, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(output) => match span.complete(&output) {
+                None => Ok(output),
+                Some(ended) => {
+                    self.remember(&ended);
+                    Err(ended)
+                }
+            },
+            Err(error) => {
+                let error = span.cx().left_by(error);
+                Err(self.failed(span, error))
+            }
+        }
     }
 
-    /// Closes an effect with what came of it.
-    fn closed<T: Data>(&self, span: OpenSpan, result: Result<T>) -> Result<T> {
-        let result = result.map_err(|e| span.cx().ended_by(e));
-        span.close(result).inspect_err(|e| self.remember(e))
+    /// Closes an effect with an error.
+    fn failed(&self, span: OpenSpan, error: Error) -> Error {
+        let error = span.cx().ended_by(error);
+        let error = span.fail(error);
+        self.remember(&error);
+        error
     }
 
     /// The whole way, for an effect that is recorded or may have to wait for room.
-    async fn pass_slowly<I, T, B>(
-        &self,
-        cx: RunContext,
-        input: I,
-        look: fn(&I) -> Option<&dyn Look>,
-        body: B,
-    ) -> Result<T>
+    async fn pass_slowly<I, T, B>(&self, cx: RunContext, mut given: Given<I, B>) -> Result<T>
     where
         I: Send + Sync,
         T: Data,
@@ -138,14 +130,14 @@ impl RunContext {
     {
         let record = match &self.tree().journal {
             None => None,
-            Some(journal) => Some(Record::claim(journal, &cx, look(&input))?),
+            Some(journal) => Some(Record::claim(journal, &cx, given.input())?),
         };
         if let Some(record) = &record {
             let output = record.recorded().await?;
             // The run may have ended meanwhile.
             self.alive().map_err(|e| e.at(|| self.path()))?;
             if let Some(output) = output {
-                return cx.replay(output, look(&input));
+                return cx.replay(output, given.input());
             }
         }
         if cx.must_wait() {
@@ -153,11 +145,11 @@ impl RunContext {
         } else {
             cx.count(self)?;
         }
-        let span = cx.clone().opened(look(&input))?;
+        let span = cx.clone().opened(given.input())?;
         let mut begun = Ok(());
         if !cx.decided_at_once() {
-            let given = record.as_ref().and_then(Record::given);
-            begun = cx.while_deciding(cx.ask_gates(given)).await;
+            let digest = record.as_ref().and_then(Record::given);
+            begun = cx.while_deciding(cx.ask_gates(digest)).await;
         }
         if begun.is_ok() {
             cx.tally();
@@ -167,7 +159,10 @@ impl RunContext {
         }
         let mut result = match begun {
             Err(refused) => Err(refused),
-            Ok(()) => cx.run_body(&mut Some((body, input))).await,
+            Ok(()) => {
+                let ended = polled(&cx, || given.run(&cx)).await;
+                ended.map_err(|e| cx.left_by(e))
+            }
         };
         if let Some(record) = &record
             && let Err(unwritten) = record.end(&result).await

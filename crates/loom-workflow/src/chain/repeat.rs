@@ -56,7 +56,7 @@ impl<I: Data, T: Data> Chain<I, T> {
         self.outline
             .then_again(node_info(&name, info).with_detail(detail));
         self.with_node(RepeatNode {
-            step: StepNode::<T, J, M, S>::new(name, step),
+            step: StepNode::<T, J, M, S>::repeated(name, step),
             repeat_max,
             until,
         })
@@ -86,7 +86,7 @@ where
         Box::pin(async move {
             let mut value: T = payload.take()?;
             for _ in 0..self.repeat_max {
-                value = self.step.perform_again(cx, value).await?;
+                value = self.step.perform(cx, value).await?;
                 if (self.until)(&value) {
                     return Ok(payload.with(value));
                 }
