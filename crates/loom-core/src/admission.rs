@@ -43,7 +43,7 @@ pub struct Shutdown {
 
 impl Admission {
     /// Lets a run in.
-    pub(crate) fn admit(self: &Arc<Self>, cancel: &Arc<Cancel>) -> Result<Admitted> {
+    pub(crate) fn admit(&self, cancel: &Arc<Cancel>) -> Result<Admitted<'_>> {
         let mut live = self.live();
         if live.closed {
             return Err(Error::cancelled(
@@ -57,7 +57,7 @@ impl Admission {
         }
         live.places[place] = Some(cancel.clone());
         Ok(Admitted {
-            admission: self.clone(),
+            admission: self,
             place,
         })
     }
@@ -109,12 +109,12 @@ impl Admission {
 }
 
 /// A run's place among those that go on; given up on drop.
-pub(crate) struct Admitted {
-    admission: Arc<Admission>,
+pub(crate) struct Admitted<'a> {
+    admission: &'a Admission,
     place: usize,
 }
 
-impl Drop for Admitted {
+impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         let closed = {
             let mut live = self.admission.live();

@@ -91,6 +91,9 @@ pub trait Ids: Send + Sync + 'static {
     fn span_seed(&self) -> u64;
 }
 
+/// What in a UUIDv7 is neither the time nor the version.
+const RANDOM_OF_V7: u128 = (1 << 76) - 1;
+
 /// Identifiers from the operating system's random numbers: the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
@@ -100,11 +103,9 @@ impl Ids for RandomIds {
         let since = now
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        Uuid::new_v7(uuid::Timestamp::from_unix(
-            uuid::NoContext,
-            since.as_secs(),
-            since.subsec_nanos(),
-        ))
+        // A v4 is random where a v7 is, and has the variant in the same place.
+        let random = Uuid::new_v4().as_u128() & RANDOM_OF_V7;
+        Uuid::from_u128((since.as_millis() << 80) | (7 << 76) | random)
     }
 
     fn trace_id(&self) -> TraceId {

@@ -53,9 +53,9 @@ pub(crate) fn drive<'a, T: 'a>(
 async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>> {
     let tree = cx.tree();
     // Declared before the body, so that on a drop the body's effects close before this settles.
-    let end = End(cx);
+    let end = End(Some(cx));
     let result = stoppable(&tree.cancel, tree.deadline, body).await;
-    end.close();
+    close(cx);
     if result
         .as_ref()
         .is_err_and(|it| it.kind() == ErrorKind::Paused)
@@ -93,7 +93,6 @@ pub(crate) async fn stoppable<T>(
     let mut body = Some(body);
     let mut alarm: Option<Pin<Box<tokio::time::Sleep>>> = None;
     poll_fn(move |task| {
-        cancel.register(task.waker());
         if let Some(deadline) = deadline {
             let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             if alarm.as_mut().poll(task).is_ready() {
@@ -101,17 +100,31 @@ pub(crate) async fn stoppable<T>(
             }
         }
         if let Some(why) = cancel.reason() {
-            let message = match caught_now(|| body = None) {
-                Ok(()) => format!("the run was cancelled ({why})"),
-                Err(panic) => {
-                    format!("the run was cancelled ({why}); it panicked while it stopped: {panic}")
-                }
-            };
-            return Poll::Ready(Err(Error::cancelled(why, message)));
+            return Poll::Ready(Err(stopped(&mut body, why)));
         }
-        poll_body(&mut body, task)
+        let poll = poll_body(&mut body, task);
+        if poll.is_ready() {
+            return poll;
+        }
+        // Only a run that waits has to be woken. What was requested meanwhile woke nobody.
+        cancel.register(task.waker());
+        match cancel.reason() {
+            Some(why) => Poll::Ready(Err(stopped(&mut body, why))),
+            None => Poll::Pending,
+        }
     })
     .await
+}
+
+/// Drops a body that is cancelled; what the run ends with.
+fn stopped<T>(body: &mut Option<Body<'_, T>>, why: CancelReason) -> Error {
+    let message = match caught_now(|| *body = None) {
+        Ok(()) => format!("the run was cancelled ({why})"),
+        Err(panic) => {
+            format!("the run was cancelled ({why}); it panicked while it stopped: {panic}")
+        }
+    };
+    Error::cancelled(why, message)
 }
 
 fn poll_body<T>(body: &mut Option<Body<'_, T>>, task: &mut Context<'_>) -> Poll<Result<T>> {
@@ -204,35 +217,41 @@ fn report(tree: &Tree, settled: Vec<Settlement>, visited: Vec<Name>) -> Report {
 }
 
 /// Ends the tree on every way out, and tells the observers that it is settled.
-struct End<'a>(&'a RunContext);
+struct End<'a>(Option<&'a RunContext>);
 
 impl End<'_> {
-    /// Closes what was taken to other tasks and is still open; nothing opens any more.
-    fn close(&self) {
-        self.0.close_run();
-        self.0.tree().end();
-    }
-
     /// The root's own steps that completed; `None` if no root was ever opened.
-    fn finish(&self, settled: &[Settlement]) -> Option<Vec<Name>> {
-        let tree = self.0.tree();
-        self.close();
-        if let Some(journal) = &tree.journal {
-            // Already given back, unless the run was dropped: then nobody is left to be told.
-            let _ = journal.release();
-        }
-        let root = tree.take_root()?;
-        if tree.is_told() {
-            root.tell(EventKind::Settled {
-                settlements: settled,
-            });
-        }
-        Some(root.life().take_visited())
+    fn finish(mut self, settled: &[Settlement]) -> Option<Vec<Name>> {
+        finish(self.0.take()?, settled)
     }
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.finish(&[]);
+        if let Some(cx) = self.0 {
+            close(cx);
+            finish(cx, &[]);
+        }
     }
+}
+
+/// Closes what was taken to other tasks and is still open; nothing opens any more.
+fn close(cx: &RunContext) {
+    cx.close_run();
+    cx.tree().end();
+}
+
+fn finish(cx: &RunContext, settled: &[Settlement]) -> Option<Vec<Name>> {
+    let tree = cx.tree();
+    if let Some(journal) = &tree.journal {
+        // Already given back, unless the run was dropped: then nobody is left to be told.
+        let _ = journal.release();
+    }
+    let root = tree.take_root()?;
+    if tree.is_told() {
+        root.tell(EventKind::Settled {
+            settlements: settled,
+        });
+    }
+    Some(root.life().take_visited())
 }

@@ -1,6 +1,5 @@
 //! `Launch`: from a session and a step to a tree that is driven.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::admission::Admitted;
@@ -21,40 +20,27 @@ use crate::stream::EventQueue;
 use crate::trace::{SpanId, TraceId};
 use crate::tree::{Carried, Origin, Tree};
 
-/// A run that is about to begin.
-pub(crate) struct Launch<'a> {
-    session: Cow<'a, Session>,
+/// A run that is about to begin in a session.
+pub(crate) struct Launch {
     run_id: RunId,
     cancel: Arc<Cancel>,
     queue: Option<Arc<EventQueue>>,
 }
 
-impl<'a> Launch<'a> {
-    pub(crate) fn new(session: &'a Session, queue: Option<Arc<EventQueue>>) -> Self {
+impl Launch {
+    pub(crate) fn new(session: &Session, queue: Option<Arc<EventQueue>>) -> Self {
         Self {
-            session: Cow::Borrowed(session),
             run_id: session.new_run_id(),
             cancel: Arc::default(),
             queue,
         }
     }
 
-    pub(crate) fn resuming(session: &'a Session, run_id: RunId) -> Self {
+    pub(crate) fn resuming(run_id: RunId) -> Self {
         Self {
-            session: Cow::Borrowed(session),
             run_id,
             cancel: Arc::default(),
             queue: None,
-        }
-    }
-
-    /// The same for whoever doesn't keep the session.
-    pub(crate) fn owned(self) -> Launch<'static> {
-        Launch {
-            session: Cow::Owned(self.session.into_owned()),
-            run_id: self.run_id,
-            cancel: self.cancel,
-            queue: self.queue,
         }
     }
 
@@ -62,33 +48,53 @@ impl<'a> Launch<'a> {
         Handle::new(self.run_id.clone(), self.cancel.clone())
     }
 
-    pub(crate) async fn run<I: Data, M, S>(&self, step: &S, input: I) -> Result<Outcome<S::Out>>
+    pub(crate) async fn run<I: Data, M, S>(
+        self,
+        session: &Session,
+        step: &S,
+        input: I,
+    ) -> Result<Outcome<S::Out>>
     where
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let _admitted = self.admit()?;
         // What it takes to begin is let go before the run begins: its future holds none of it.
-        let cx = match self.session.parts.journal {
-            None => self.root(self.new_origin()?),
-            Some(_) => Box::pin(self.begin_recorded(step.step_info(), &input)).await?,
+        let (_admitted, cx) = match session.parts.journal {
+            None => self.begin_at_once(session)?,
+            Some(_) => Box::pin(self.begin_recorded(session, step.step_info(), &input)).await?,
         };
         drive(&cx, run_root(&cx, step, input)).await
     }
 
-    pub(crate) async fn resume<I: Data, M, S>(&self, step: &S) -> Result<Outcome<S::Out>>
+    pub(crate) async fn resume<I: Data, M, S>(
+        self,
+        session: &Session,
+        step: &S,
+    ) -> Result<Outcome<S::Out>>
     where
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let _admitted = self.admit()?;
-        let (cx, input) = Box::pin(self.take_up(step.step_info())).await?;
+        let (_admitted, cx, input) = Box::pin(self.take_up(session, step.step_info())).await?;
         drive(&cx, run_root(&cx, step, input)).await
     }
 
+    /// The context of a run that no journal will know.
+    fn begin_at_once(self, session: &Session) -> Result<(Admitted<'_>, RunContext)> {
+        let admitted = session.parts.admission.admit(&self.cancel)?;
+        let origin = self.new_origin(session)?;
+        Ok((admitted, self.root(session, origin)))
+    }
+
     /// The context of a run that the journal will know.
-    async fn begin_recorded(&self, info: Info, input: &impl Data) -> Result<RunContext> {
-        let mut origin = self.new_origin()?;
+    async fn begin_recorded<'a>(
+        self,
+        session: &'a Session,
+        info: Info,
+        input: &impl Data,
+    ) -> Result<(Admitted<'a>, RunContext)> {
+        let admitted = session.parts.admission.admit(&self.cancel)?;
+        let mut origin = self.new_origin(session)?;
         // The bare context takes the first span id, the root the second.
         let root = SpanId::nth(origin.span_seed, 1).to_string();
         let trace = origin.carried.trace.map(|it| it.to_string());
@@ -99,16 +105,21 @@ impl<'a> Launch<'a> {
             input.to_value()?,
             origin.limits,
         );
-        let body = Box::pin(caught(self.begin(record, &info)));
+        let body = Box::pin(caught(begin(session, &self.run_id, record, &info)));
         let begun = stoppable(&self.cancel, origin.deadline, body).await?;
         origin.journal = Some(Box::new(begun));
-        Ok(self.root(origin))
+        Ok((admitted, self.root(session, origin)))
     }
 
     /// The context and the input of a run that the journal knows.
-    async fn take_up<I: Data>(&self, info: Info) -> Result<(RunContext, I)> {
-        let mut origin = self.origin(None)?;
-        let body = Box::pin(caught(self.recall(&info)));
+    async fn take_up<I: Data>(
+        self,
+        session: &Session,
+        info: Info,
+    ) -> Result<(Admitted<'_>, RunContext, I)> {
+        let admitted = session.parts.admission.admit(&self.cancel)?;
+        let mut origin = self.origin(session, None)?;
+        let body = Box::pin(caught(recall(session, &self.run_id, &info)));
         let (journal, record) = stoppable(&self.cancel, origin.deadline, body).await?;
         origin.carried = Carried {
             trace: Some(trace_of(&record)?),
@@ -126,22 +137,17 @@ impl<'a> Launch<'a> {
         })?;
         origin.limits = record.limits.lowered_to(origin.limits);
         origin.journal = Some(Box::new(journal));
-        Ok((self.root(origin), input))
+        Ok((admitted, self.root(session, origin), input))
     }
 
     /// What a new run begins with: the caller's trace, or one of its own.
-    fn new_origin(&self) -> Result<Origin> {
-        let ids = &self.session.parts.ids;
-        let caller = self.session.caller.map(|caller| caller.trace_id);
-        self.origin(Some(caller.unwrap_or_else(|| ids.trace_id())))
+    fn new_origin(&self, session: &Session) -> Result<Origin> {
+        let caller = session.caller.map(|caller| caller.trace_id);
+        let trace = caller.unwrap_or_else(|| session.parts.ids.trace_id());
+        self.origin(session, Some(trace))
     }
 
-    fn admit(&self) -> Result<Admitted> {
-        self.session.parts.admission.admit(&self.cancel)
-    }
-
-    fn origin(&self, trace: Option<TraceId>) -> Result<Origin> {
-        let session = &self.session;
+    fn origin(&self, session: &Session, trace: Option<TraceId>) -> Result<Origin> {
         Ok(Origin {
             scope: session.scope()?,
             session_given: session.is_named(),
@@ -160,83 +166,78 @@ impl<'a> Launch<'a> {
         })
     }
 
-    fn root(&self, origin: Origin) -> RunContext {
-        let tree = Tree::new(
-            &self.session.parts,
-            self.run_id.clone(),
-            self.cancel.clone(),
-            origin,
-        );
+    fn root(self, session: &Session, origin: Origin) -> RunContext {
+        let tree = Tree::new(&session.parts, self.run_id, self.cancel, origin);
         RunContext::bare(Arc::new(tree))
     }
+}
 
-    /// Takes a new run's place in the journal.
-    async fn begin(&self, record: RunRecord, info: &Info) -> Result<RunJournal> {
-        let journal = self.claim(record).await?;
-        journal.write_record().await?;
-        journal
-            .put(Slot::Definition, Definition::of(info).to_value()?)
-            .await?;
-        Ok(journal)
+/// Takes a new run's place in the journal.
+async fn begin(
+    session: &Session,
+    run_id: &RunId,
+    record: RunRecord,
+    info: &Info,
+) -> Result<RunJournal> {
+    let held = Held::claim(session.journal()?, &journal_run(session, run_id)?).await?;
+    let journal = RunJournal::new(held, record);
+    journal.write_record().await?;
+    journal
+        .put(Slot::Definition, Definition::of(info).to_value()?)
+        .await?;
+    Ok(journal)
+}
+
+/// Takes over a run that the journal knows, to go on with it by this definition.
+async fn recall(session: &Session, run_id: &RunId, info: &Info) -> Result<(RunJournal, RunRecord)> {
+    let store = session.journal()?;
+    let run = journal_run(session, run_id)?;
+    if store.get(&run, Slot::Run).await?.is_none() {
+        return Err(Error::invalid(format!(
+            "there is no run {run_id} in this session"
+        )));
     }
+    // Read again under the lease: another worker may have gone on with it in between.
+    let held = Held::claim(store, &run).await?;
+    let record = RunRecord::read(held.get(Slot::Run).await?.unwrap_or_default())?;
+    if record.of != info.name.as_str() {
+        let message = format!(
+            "the run {run_id} is one of {:?}, not of {:?}",
+            record.of, info.name
+        );
+        return Err(Error::invalid(message));
+    }
+    let journal = RunJournal::new(held, record.clone());
+    agree(session, run_id, &journal, info).await?;
+    Ok((journal, record))
+}
 
-    /// Takes over a run that the journal knows, to go on with it by this definition.
-    async fn recall(&self, info: &Info) -> Result<(RunJournal, RunRecord)> {
-        let store = self.session.journal()?;
-        if store.get(&self.journal_run()?, Slot::Run).await?.is_none() {
-            return Err(Error::invalid(format!(
-                "there is no run {} in this session",
-                self.run_id
-            )));
-        }
-        // Read again under the lease: another worker may have gone on with it in between.
-        let held = Held::claim(store, &self.journal_run()?).await?;
-        let record = RunRecord::read(held.get(Slot::Run).await?.unwrap_or_default())?;
-        if record.of != info.name.as_str() {
+/// Refuses to go on with a run by another definition than it was begun with, unless the caller
+/// said that they are compatible.
+async fn agree(session: &Session, run_id: &RunId, journal: &RunJournal, info: &Info) -> Result<()> {
+    let now = Definition::of(info);
+    let before = journal.get(Slot::Definition).await?;
+    if let Some(before) = before {
+        let Some(difference) = now.difference_from(&Definition::from_value(before)?) else {
+            return Ok(());
+        };
+        if !session.accepts_changes {
             let message = format!(
-                "the run {} is one of {:?}, not of {:?}",
-                self.run_id, record.of, info.name
+                "the definition of {:?} changed since the run {run_id} began: {difference}; if what is recorded still fits, resume it in a session that is `.accepting_changes()`",
+                info.name
             );
             return Err(Error::invalid(message));
         }
-        let journal = RunJournal::new(held, record.clone());
-        self.agree(&journal, info).await?;
-        Ok((journal, record))
     }
+    // From now on it is a run of this definition.
+    journal.put(Slot::Definition, now.to_value()?).await
+}
 
-    /// Refuses to go on with a run by another definition than it was begun with, unless the caller
-    /// said that they are compatible.
-    async fn agree(&self, journal: &RunJournal, info: &Info) -> Result<()> {
-        let now = Definition::of(info);
-        let before = journal.get(Slot::Definition).await?;
-        if let Some(before) = before {
-            let Some(difference) = now.difference_from(&Definition::from_value(before)?) else {
-                return Ok(());
-            };
-            if !self.session.accepts_changes {
-                let message = format!(
-                    "the definition of {:?} changed since the run {} began: {difference}; if what is recorded still fits, resume it in a session that is `.accepting_changes()`",
-                    info.name, self.run_id
-                );
-                return Err(Error::invalid(message));
-            }
-        }
-        // From now on it is a run of this definition.
-        journal.put(Slot::Definition, now.to_value()?).await
-    }
-
-    async fn claim(&self, record: RunRecord) -> Result<RunJournal> {
-        let store = self.session.journal()?;
-        let held = Held::claim(store, &self.journal_run()?).await?;
-        Ok(RunJournal::new(held, record))
-    }
-
-    fn journal_run(&self) -> Result<JournalRun> {
-        Ok(JournalRun {
-            scope: self.session.scope()?,
-            root: self.run_id.clone(),
-        })
-    }
+fn journal_run(session: &Session, run_id: &RunId) -> Result<JournalRun> {
+    Ok(JournalRun {
+        scope: session.scope()?,
+        root: run_id.clone(),
+    })
 }
 
 fn trace_of(record: &RunRecord) -> Result<TraceId> {

@@ -46,6 +46,8 @@ pub struct Session {
     user: Option<Arc<str>>,
     fresh: SessionId,
     given: Option<Arc<str>>,
+    /// Of the three above, looked at once; `None` where an id is bad.
+    scope: Option<Scope>,
     pub(crate) caller: Option<TraceParent>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) limits: Limits,
@@ -55,16 +57,18 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(parts: Arc<Parts>, user: Option<Arc<str>>) -> Self {
         let fresh = SessionId::fresh(parts.ids.uuid(read_for_id(&*parts.clock)));
-        Self {
+        let session = Self {
             limits: parts.limits,
             parts,
             user,
             fresh,
             given: None,
+            scope: None,
             caller: None,
             deadline: None,
             accepts_changes: false,
-        }
+        };
+        session.scoped()
     }
 
     /// Names the session; without a name it has a fresh UUIDv7. A bad id is an `Invalid` error
@@ -72,7 +76,7 @@ impl Session {
     #[must_use]
     pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.given = Some(id.into());
-        self
+        self.scoped()
     }
 
     /// Makes runs part of the caller's trace.
@@ -117,7 +121,7 @@ impl Session {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        Launch::new(self, None).run(step, input.into()).await
+        Launch::new(self, None).run(self, step, input.into()).await
     }
 
     /// [`Session::run`] with a handle on it. Nothing happens before the result is awaited.
@@ -130,10 +134,11 @@ impl Session {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let (launch, input) = (Launch::new(self, None).owned(), input.into());
+        let (launch, input) = (Launch::new(self, None), input.into());
+        let session = self.clone();
         Running {
             handle: launch.handle(),
-            future: Box::pin(async move { launch.run(step, input).await }),
+            future: Box::pin(async move { launch.run(&session, step, input).await }),
         }
     }
 
@@ -170,10 +175,10 @@ impl Session {
         S::Out: Data,
     {
         let queue = Arc::new(EventQueue::default());
-        let launch = Launch::new(self, Some(queue.clone())).owned();
-        let (handle, input) = (launch.handle(), input.into());
+        let launch = Launch::new(self, Some(queue.clone()));
+        let (handle, input, session) = (launch.handle(), input.into(), self.clone());
         RunStream::new(
-            Box::pin(async move { launch.run(step, input).await }),
+            Box::pin(async move { launch.run(&session, step, input).await }),
             queue,
             handle,
         )
@@ -194,7 +199,7 @@ impl Session {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        Launch::resuming(self, run_id.clone()).resume(step).await
+        Launch::resuming(run_id.clone()).resume(self, step).await
     }
 
     /// Answers a question of a paused run. The first answer stays; the run goes on when it is
@@ -239,6 +244,18 @@ impl Session {
     /// # Errors
     /// `Invalid` for a bad user or session id.
     pub fn scope(&self) -> Result<Scope> {
+        match &self.scope {
+            Some(scope) => Ok(scope.clone()),
+            None => self.checked_scope(),
+        }
+    }
+
+    fn scoped(mut self) -> Self {
+        self.scope = self.checked_scope().ok();
+        self
+    }
+
+    fn checked_scope(&self) -> Result<Scope> {
         let user = self.user.clone().map(UserId::new).transpose()?;
         let session = self
             .given

@@ -152,6 +152,15 @@ impl Tally {
     }
 
     pub(crate) fn usage(&self) -> Usage {
+        if self.per_model.is_empty() {
+            return Usage {
+                tool_calls: self.tool_calls,
+                input_tokens: Some(0),
+                output_tokens: Some(0),
+                cost_micro_usd: Some(0),
+                ..Usage::default()
+            };
+        }
         let per_model: BTreeMap<_, _> = self
             .per_model
             .iter()
