@@ -14,7 +14,7 @@ use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::handle::Cancel;
-use crate::info::{Info, Kind};
+use crate::info::Kind;
 use crate::into_step::IntoStep;
 use crate::journal::{RunJournal, Status};
 use crate::name::Name;
@@ -30,11 +30,10 @@ where
     S: IntoStep<I, M>,
     S::Out: Data,
 {
-    let Info { kind, name, .. } = step.step_info();
-    match kind {
+    match step.step_kind() {
         Kind::Agent | Kind::Workflow => step.run_step(cx, input).await,
         Kind::Function => {
-            let name = name.or_else(|| "function".into());
+            let name = step.step_info().name.or_else(|| "function".into());
             let effect = Effect::new(EffectKind::Workflow, name);
             cx.perform_step(effect, step, input).await
         }

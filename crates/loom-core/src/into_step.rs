@@ -45,6 +45,11 @@ pub trait IntoStep<I, M>: Send + Sync + 'static {
 
     /// What the step is called and made of.
     fn step_info(&self) -> Info;
+
+    /// What the step is: the kind of [`IntoStep::step_info`], without the rest.
+    fn step_kind(&self) -> Kind {
+        self.step_info().kind
+    }
 }
 
 /// Marks steps that are a [`Runnable`].
@@ -69,6 +74,10 @@ impl<I, R: Runnable<I>> IntoStep<I, ViaRunnable> for R {
     fn step_info(&self) -> Info {
         self.info()
     }
+
+    fn step_kind(&self) -> Kind {
+        self.kind()
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -89,6 +98,10 @@ where
     fn step_info(&self) -> Info {
         Info::new(function_name::<F>(), Kind::Function)
     }
+
+    fn step_kind(&self) -> Kind {
+        Kind::Function
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -108,6 +121,10 @@ where
 
     fn step_info(&self) -> Info {
         Info::new(function_name::<F>(), Kind::Function)
+    }
+
+    fn step_kind(&self) -> Kind {
+        Kind::Function
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::context::RunContext;
 use crate::error::Result;
-use crate::info::Info;
+use crate::info::{Info, Kind};
 
 /// Something that turns an input into an output inside a run.
 ///
@@ -45,5 +45,11 @@ pub trait Runnable<I>: Send + Sync + 'static {
     /// What it is called and what it is made of.
     fn info(&self) -> Info {
         Info::default()
+    }
+
+    /// What it is, which is asked before each run: the kind of [`Runnable::info`], for those who
+    /// can tell it without the rest.
+    fn kind(&self) -> Kind {
+        self.info().kind
     }
 }

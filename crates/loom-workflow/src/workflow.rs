@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use loom_core::{
-    BoxFuture, Data, Effect, EffectKind, Error, Info, Name, Result, RunContext, Runnable, Tool,
+    BoxFuture, Data, Effect, EffectKind, Error, Info, Kind, Name, Result, RunContext, Runnable,
+    Tool,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -104,6 +105,10 @@ impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
 
     fn info(&self) -> Info {
         self.0.info.clone()
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.info.kind
     }
 }
 
