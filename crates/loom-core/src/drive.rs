@@ -22,6 +22,7 @@ use crate::observer::DynObserver;
 use crate::outcome::{Outcome, Report, Settlement};
 use crate::poll::{caught, caught_now, within};
 use crate::tree::Tree;
+use crate::usage::Usage;
 
 /// Runs a step as the root: an agent or a workflow opens its run itself, all else is wrapped in
 /// one.
@@ -52,7 +53,10 @@ pub(crate) fn drive<'a, T: 'a>(
 async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>> {
     let tree = cx.tree();
     // Declared before the body, so that on a drop the body's effects close before this settles.
-    let end = End(Some(cx));
+    let end = End {
+        cx,
+        is_finished: false,
+    };
     let result = stoppable(&tree.cancel, tree.deadline, body).await;
     close(cx);
     if result
@@ -68,9 +72,9 @@ async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>
     let mut settled = settle(tree).await;
     settled.extend(unsaved);
     settled.extend(tree.journal.as_deref().and_then(give_back));
-    let visited = end.finish(&settled);
+    let (visited, usage) = end.finish(&settled);
     let is_unseen = visited.is_none();
-    let report = report(tree, settled, visited.unwrap_or_default());
+    let report = report(tree, settled, visited.unwrap_or_default(), usage);
     match result {
         Ok(_) if is_unseen => Err(Error::invalid(
             "the runnable says it is an agent or a workflow, yet opened no run: open one, or say it is a function",
@@ -200,13 +204,13 @@ fn unsettled(observer: &dyn DynObserver, why: String) -> Settlement {
     Settlement::new(name, Err(Error::new(ErrorKind::Internal, why)))
 }
 
-fn report(tree: &Tree, settled: Vec<Settlement>, visited: Vec<Name>) -> Report {
+fn report(tree: &Tree, settled: Vec<Settlement>, visited: Vec<Name>, usage: Usage) -> Report {
     Report {
         run_id: tree.root_id.clone(),
         session_id: tree.session.clone(),
         trace_id: tree.trace_id,
         visited,
-        usage: tree.usage(),
+        usage,
         anchors: settled
             .iter()
             .filter_map(|it| it.result.as_ref().ok()?.clone())
@@ -216,20 +220,25 @@ fn report(tree: &Tree, settled: Vec<Settlement>, visited: Vec<Name>) -> Report {
 }
 
 /// Ends the tree on every way out, and tells the observers that it is settled.
-struct End<'a>(Option<&'a RunContext>);
+struct End<'a> {
+    cx: &'a RunContext,
+    is_finished: bool,
+}
 
 impl End<'_> {
-    /// The root's own steps that completed; `None` if no root was ever opened.
-    fn finish(mut self, settled: &[Settlement]) -> Option<Vec<Name>> {
-        finish(self.0.take()?, settled)
+    /// The root's own steps that completed, `None` if no root was ever opened; and what the run
+    /// consumed.
+    fn finish(mut self, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
+        self.is_finished = true;
+        finish(self.cx, settled)
     }
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        if let Some(cx) = self.0 {
-            close(cx);
-            finish(cx, &[]);
+        if !self.is_finished {
+            close(self.cx);
+            finish(self.cx, &[]);
         }
     }
 }
@@ -240,17 +249,20 @@ fn close(cx: &RunContext) {
     cx.tree().end();
 }
 
-fn finish(cx: &RunContext, settled: &[Settlement]) -> Option<Vec<Name>> {
+fn finish(cx: &RunContext, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
     let tree = cx.tree();
     if let Some(journal) = &tree.journal {
         // Already given back, unless the run was dropped: then nobody is left to be told.
         let _ = journal.release();
     }
-    let root = tree.take_root()?;
-    if tree.is_told() {
-        root.tell(EventKind::Settled {
-            settlements: settled,
-        });
-    }
-    Some(root.life().take_visited())
+    let (root, usage) = tree.finish();
+    let visited = root.map(|root| {
+        if tree.is_told() {
+            root.tell(EventKind::Settled {
+                settlements: settled,
+            });
+        }
+        root.life().take_visited()
+    });
+    (visited, usage)
 }

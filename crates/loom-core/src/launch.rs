@@ -15,6 +15,7 @@ use crate::into_step::IntoStep;
 use crate::journal::{Held, JournalRun, RunJournal, RunRecord, Slot};
 use crate::outcome::Outcome;
 use crate::poll::caught;
+use crate::scope::Scope;
 use crate::session::Session;
 use crate::stream::EventQueue;
 use crate::trace::{SpanId, TraceId};
@@ -58,12 +59,22 @@ impl Launch {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        // What it takes to begin is let go before the run begins: its future holds none of it.
-        let (_admitted, cx) = match session.parts.journal {
-            None => self.begin_at_once(session)?,
-            Some(_) => Box::pin(self.begin_recorded(session, step.step_info(), &input)).await?,
-        };
+        let (_admitted, cx) = self.begin(session, step, &input).await?;
         drive(&cx, run_root(&cx, step, input)).await
+    }
+
+    /// The context of a run of this step. What it takes to begin is let go before the run begins:
+    /// its future holds none of it.
+    pub(crate) async fn begin<'a, I: Data, M, S: IntoStep<I, M>>(
+        self,
+        session: &'a Session,
+        step: &S,
+        input: &I,
+    ) -> Result<(Admitted<'a>, RunContext)> {
+        match session.parts.journal {
+            None => self.begin_at_once(session),
+            Some(_) => Box::pin(self.begin_recorded(session, step.step_info(), input)).await,
+        }
     }
 
     pub(crate) async fn resume<I: Data, M, S>(
@@ -82,7 +93,8 @@ impl Launch {
     /// The context of a run that no journal will know.
     fn begin_at_once(self, session: &Session) -> Result<(Admitted<'_>, RunContext)> {
         let admitted = session.parts.admission.admit(&self.cancel)?;
-        let origin = self.new_origin(session)?;
+        let (trace, scope) = (new_trace(session), session.scope()?);
+        let origin = self.origin(session, scope, Some(trace));
         Ok((admitted, self.root(session, origin)))
     }
 
@@ -94,18 +106,18 @@ impl Launch {
         input: &impl Data,
     ) -> Result<(Admitted<'a>, RunContext)> {
         let admitted = session.parts.admission.admit(&self.cancel)?;
-        let mut origin = self.new_origin(session)?;
+        let (trace, scope) = (new_trace(session), session.scope()?);
+        let mut origin = self.origin(session, scope, Some(trace));
         // The bare context takes the first span id, the root the second.
         let root = SpanId::nth(origin.span_seed, 1).to_string();
-        let trace = origin.carried.trace.map(|it| it.to_string());
         let record = RunRecord::new(
-            trace.unwrap_or_default(),
+            trace.to_string(),
             root,
             info.name.to_string(),
             input.to_value()?,
             origin.limits,
         );
-        let body = Box::pin(caught(begin(session, &self.run_id, record, &info)));
+        let body = Box::pin(caught(claim(session, &self.run_id, record, &info)));
         let begun = stoppable(&self.cancel, origin.deadline, body).await?;
         origin.journal = Some(Box::new(begun));
         Ok((admitted, self.root(session, origin)))
@@ -118,7 +130,7 @@ impl Launch {
         info: Info,
     ) -> Result<(Admitted<'_>, RunContext, I)> {
         let admitted = session.parts.admission.admit(&self.cancel)?;
-        let mut origin = self.origin(session, None)?;
+        let mut origin = self.origin(session, session.scope()?, None);
         let body = Box::pin(caught(recall(session, &self.run_id, &info)));
         let (journal, record) = stoppable(&self.cancel, origin.deadline, body).await?;
         origin.carried = Carried {
@@ -140,16 +152,9 @@ impl Launch {
         Ok((admitted, self.root(session, origin), input))
     }
 
-    /// What a new run begins with: the caller's trace, or one of its own.
-    fn new_origin(&self, session: &Session) -> Result<Origin> {
-        let caller = session.caller.map(|caller| caller.trace_id);
-        let trace = caller.unwrap_or_else(|| session.parts.ids.trace_id());
-        self.origin(session, Some(trace))
-    }
-
-    fn origin(&self, session: &Session, trace: Option<TraceId>) -> Result<Origin> {
-        Ok(Origin {
-            scope: session.scope()?,
+    fn origin(&self, session: &Session, scope: Scope, trace: Option<TraceId>) -> Origin {
+        Origin {
+            scope,
             session_given: session.is_named(),
             caller: session.caller,
             deadline: session
@@ -163,17 +168,23 @@ impl Launch {
                 trace,
                 ..Carried::default()
             },
-        })
+        }
     }
 
     fn root(self, session: &Session, origin: Origin) -> RunContext {
         let tree = Tree::new(&session.parts, self.run_id, self.cancel, origin);
-        RunContext::bare(Arc::new(tree))
+        RunContext::bare(tree)
     }
 }
 
+/// What a new run's trace is: the caller's, or one of its own.
+fn new_trace(session: &Session) -> TraceId {
+    let caller = session.caller.map(|caller| caller.trace_id);
+    caller.unwrap_or_else(|| session.parts.ids.trace_id())
+}
+
 /// Takes a new run's place in the journal.
-async fn begin(
+async fn claim(
     session: &Session,
     run_id: &RunId,
     record: RunRecord,

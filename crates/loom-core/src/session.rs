@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use crate::clock::read_for_id;
 use crate::data::Data;
+use crate::drive::{drive, run_root};
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::ids::{RunId, SessionId, UserId};
@@ -121,7 +122,9 @@ impl Session {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        Launch::new(self, None).run(self, step, input.into()).await
+        let input = input.into();
+        let (_admitted, cx) = Launch::new(self, None).begin(self, step, &input).await?;
+        drive(&cx, run_root(&cx, step, input)).await
     }
 
     /// [`Session::run`] with a handle on it. Nothing happens before the result is awaited.

@@ -59,7 +59,7 @@ impl RunContext {
         };
         let run_id = RunId::root(fresh());
         let tree = Tree::new(loom.parts(), run_id, Arc::default(), origin);
-        Self::bare(Arc::new(tree)).child(Effect::new(EffectKind::Workflow, "test"))
+        Self::bare(tree).child(Effect::new(EffectKind::Workflow, "test"))
     }
 }
 

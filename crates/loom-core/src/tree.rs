@@ -91,13 +91,13 @@ impl Tree {
         root_id: RunId,
         cancel: Arc<Cancel>,
         origin: Origin,
-    ) -> Self {
+    ) -> Arc<Self> {
         let trace_id = origin
             .carried
             .trace
             .or(origin.caller.map(|caller| caller.trace_id));
         let (user, session) = origin.scope.into_parts();
-        Self {
+        Arc::new(Self {
             parts: parts.clone(),
             trace_id: trace_id.unwrap_or_else(|| parts.ids.trace_id()),
             caller: origin.caller,
@@ -121,7 +121,7 @@ impl Tree {
                 tally: origin.carried.tally,
                 ..Progress::default()
             }),
-        }
+        })
     }
 
     pub(crate) fn next_number(&self) -> u64 {
@@ -194,13 +194,11 @@ impl Tree {
         self.told.load(Ordering::Acquire)
     }
 
-    /// Gives the root span's context back, which breaks the cycle between it and this tree.
-    pub(crate) fn take_root(&self) -> Option<RunContext> {
-        self.progress().root.take()
-    }
-
-    pub(crate) fn usage(&self) -> Usage {
-        self.progress().tally.usage()
+    /// Gives the root span's context back, which breaks the cycle between it and this tree; and
+    /// what the run consumed.
+    pub(crate) fn finish(&self) -> (Option<RunContext>, Usage) {
+        let mut progress = self.progress();
+        (progress.root.take(), progress.tally.usage())
     }
 
     pub(crate) fn count_tool_call(&self) {
