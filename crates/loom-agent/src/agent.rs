@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use loom_core::{Effect, EffectKind, Info, Kind, Name, Result, RunContext, Runnable, Tool, key};
+use loom_core::{Effect, Info, Kind, Name, Result, RunContext, Runnable, Tool};
 
 use crate::builder::AgentBuilder;
 use crate::model::DynModel;
@@ -34,8 +34,9 @@ pub(crate) struct Definition {
     pub(crate) name: Name,
     pub(crate) instructions: String,
     pub(crate) model: Box<dyn DynModel>,
-    pub(crate) model_name: Name,
-    pub(crate) provider: Option<Name>,
+    /// What is announced for each of its runs, and for each call of its model.
+    pub(crate) run: Effect,
+    pub(crate) call: Effect,
     pub(crate) toolbox: Toolbox,
     pub(crate) turns_max: u32,
 }
@@ -52,11 +53,7 @@ impl Agent {
 
     /// The agent's name in traces and records: `agent` when it has none of its own.
     pub fn name(&self) -> Name {
-        if self.0.name.is_empty() {
-            "agent".into()
-        } else {
-            self.0.name.clone()
-        }
+        self.0.run.name().clone()
     }
 
     /// The agent as one tool of another: it takes the question as `input`.
@@ -89,13 +86,7 @@ impl Runnable<Prompt> for Agent {
 
     async fn run(&self, cx: &RunContext, input: Prompt) -> Result<String> {
         let it = &*self.0;
-        let mut effect = Effect::new(EffectKind::Agent, self.name())
-            .with(key::MODEL, it.model_name.clone())
-            .with(key::TURNS_MAX, it.turns_max);
-        if let Some(provider) = &it.provider {
-            effect = effect.with(key::PROVIDER, provider.clone());
-        }
-        cx.perform_with(effect, input, |cx, input| async move {
+        cx.perform_with(it.run.clone(), input, |cx, input| async move {
             turns::answer(it, &cx, input).await
         })
         .await
@@ -105,10 +96,14 @@ impl Runnable<Prompt> for Agent {
         let tools: Vec<Info> = self.0.toolbox.infos().collect();
         Info::new(self.0.name.clone(), Kind::Agent).with_parts(tools)
     }
+
+    fn kind(&self) -> Kind {
+        Kind::Agent
+    }
 }
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Agent({:?}, {:?})", self.name(), self.0.model_name)
+        write!(f, "Agent({:?}, {:?})", self.name(), self.0.call.name())
     }
 }

@@ -1,6 +1,6 @@
 //! `AgentBuilder`: an agent in the making; `build` says everything that is wrong at once.
 
-use loom_core::{Error, Name, Result, Tool};
+use loom_core::{Effect, EffectKind, Error, Name, Result, Tool, key};
 
 use crate::agent::{Agent, Definition};
 use crate::model::{DynModel, Model};
@@ -91,19 +91,42 @@ impl AgentBuilder {
         }
         let toolbox = Toolbox::new(self.tools, &mut wrong);
         match self.model {
-            Some(model) if wrong.is_empty() => Ok(Agent::new(Definition {
-                name: self.name.unwrap_or_default(),
-                instructions: self.instructions,
-                model_name: model.name().to_owned().into(),
-                provider: model.provider().map(|it| it.to_owned().into()),
-                model,
-                toolbox,
-                turns_max: self.turns_max,
-            })),
+            Some(model) if wrong.is_empty() => {
+                let name = self.name.unwrap_or_default();
+                let (run, call) = effects(&name, &*model, self.turns_max);
+                Ok(Agent::new(Definition {
+                    name,
+                    instructions: self.instructions,
+                    run,
+                    call,
+                    model,
+                    toolbox,
+                    turns_max: self.turns_max,
+                }))
+            }
             _ => Err(Error::invalid(format!(
                 "the agent can't be built: {}",
                 wrong.join("; ")
             ))),
         }
     }
+}
+
+/// What is announced for a run of an agent, and for a call of its model.
+fn effects(agent: &Name, model: &dyn DynModel, turns_max: u32) -> (Effect, Effect) {
+    let agent = match agent.is_empty() {
+        true => "agent".into(),
+        false => agent.clone(),
+    };
+    let name = Name::from(model.name().to_owned());
+    let mut run = Effect::new(EffectKind::Agent, agent)
+        .with(key::MODEL, name.clone())
+        .with(key::TURNS_MAX, turns_max);
+    let mut call = Effect::new(EffectKind::Model, name).only_one();
+    if let Some(provider) = model.provider() {
+        let provider = Name::from(provider.to_owned());
+        run = run.with(key::PROVIDER, provider.clone());
+        call = call.with(key::PROVIDER, provider);
+    }
+    (run.prepared(), call.prepared())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use loom_core::{AttrValue, Data, Effect, EffectKind, Result, RunContext, key};
+use loom_core::{AttrValue, Data, Effect, Result, RunContext, key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -72,12 +72,9 @@ async fn ask_model(
     request: Request<'_>,
     asked: Option<Arc<Value>>,
 ) -> Result<Reply> {
-    let mut effect = Effect::new(EffectKind::Model, agent.model_name.clone()).only_one();
+    let mut effect = agent.call.clone();
     if let Some(asked) = asked {
         effect = effect.with_input(asked);
-    }
-    if let Some(provider) = &agent.provider {
-        effect = effect.with(key::PROVIDER, provider.clone());
     }
     let limits = cx.limits();
     if limits.tokens_max.is_some() || limits.cost_micro_usd_max.is_some() {

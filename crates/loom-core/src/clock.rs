@@ -91,9 +91,6 @@ pub trait Ids: Send + Sync + 'static {
     fn span_seed(&self) -> u64;
 }
 
-/// What in a UUIDv7 is neither the time nor the version.
-const RANDOM_OF_V7: u128 = (1 << 76) - 1;
-
 /// Identifiers from the operating system's random numbers: the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
@@ -103,9 +100,11 @@ impl Ids for RandomIds {
         let since = now
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        // A v4 is random where a v7 is, and has the variant in the same place.
-        let random = Uuid::new_v4().as_u128() & RANDOM_OF_V7;
-        Uuid::from_u128((since.as_millis() << 80) | (7 << 76) | random)
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        // A v4 is random where a v7 is.
+        let [.., a, b, c, d, e, f, g, h, i, j] = Uuid::new_v4().into_bytes();
+        let random = [a, b, c, d, e, f, g, h, i, j];
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
     fn trace_id(&self) -> TraceId {

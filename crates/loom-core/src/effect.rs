@@ -135,6 +135,8 @@ impl Effect {
         attributes.set(key::TURN, turn);
         Self(Arc::new(Announced {
             only_one: true,
+            // Digits.
+            named: true,
             attributes,
             ..Announced::new(EffectKind::Turn, turn.to_string().into())
         }))

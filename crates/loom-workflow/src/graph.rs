@@ -337,7 +337,7 @@ impl Graph {
         let flow = assemble::flow_of(&draft);
         let outline = assemble::outline_of(&draft, &flow, O::JOINS);
         let plan = GraphPlan {
-            nodes: assemble::plan_nodes(&draft),
+            nodes: assemble::plan_nodes(&draft, &flow),
             sources: draft.edges.iter().map(|edge| edge.from.clone()).collect(),
             reach: Reach::of(&flow),
             flow,

@@ -34,6 +34,8 @@ pub struct Workflow<I = (), O = ()>(Arc<Definition<I, O>>);
 
 struct Definition<I, O> {
     info: Info,
+    /// What is announced for each of its runs.
+    effect: Effect,
     plan: Box<dyn Plan<I, O>>,
     wrong: Option<String>,
 }
@@ -53,6 +55,7 @@ impl<I, O> Workflow<I, O> {
         wrong: &[String],
     ) -> Self {
         Self(Arc::new(Definition {
+            effect: Effect::new(EffectKind::Workflow, name.clone()).prepared(),
             info: outline.into_info(name),
             plan: Box::new(plan),
             wrong: (!wrong.is_empty()).then(|| wrong.join("; ")),
@@ -99,8 +102,8 @@ impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
         if let Some(wrong) = &self.0.wrong {
             return Err(Error::invalid(wrong));
         }
-        let effect = Effect::new(EffectKind::Workflow, self.name().clone());
-        cx.perform_step(effect, &*self.0, input).await
+        cx.perform_step(self.0.effect.clone(), &*self.0, input)
+            .await
     }
 
     fn info(&self) -> Info {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use loom_core::{Info, Link, Name};
+use loom_core::{Effect, EffectKind, Info, Link, Name};
 
 use crate::graph::draft::{By, Draft, DraftEdge, DraftNode};
 use crate::graph::flow::{Edge, Flow};
@@ -23,16 +23,32 @@ pub(crate) fn flow_of(draft: &Draft) -> Flow {
 }
 
 /// The nodes as they are run.
-pub(crate) fn plan_nodes(draft: &Draft) -> Vec<PlanNode> {
+pub(crate) fn plan_nodes(draft: &Draft, flow: &Flow) -> Vec<PlanNode> {
     let mut routers = routers(draft);
     let settled = settled(draft);
-    let node = |node: &DraftNode| PlanNode {
-        name: node.name.clone(),
-        body: node.body.clone(),
-        router: routers.remove(node.name.as_str()),
-        is_settled: settled.contains(node.name.as_str()),
+    let node = |(node, innermost): (&DraftNode, &Option<usize>)| {
+        let is_settled = settled.contains(node.name.as_str());
+        PlanNode {
+            effect: visit_effect(&node.name, innermost.is_some(), is_settled),
+            body: node.body.clone(),
+            router: routers.remove(node.name.as_str()),
+            is_settled,
+        }
     };
-    draft.nodes.iter().map(node).collect()
+    draft.nodes.iter().zip(&flow.innermost).map(node).collect()
+}
+
+/// What is announced for a visit of a node. One that stands in no loop is visited once in a run.
+fn visit_effect(name: &Name, repeats: bool, is_settled: bool) -> Effect {
+    let effect = Effect::new(EffectKind::Step, name.clone()).prepared();
+    let effect = match repeats {
+        true => effect,
+        false => effect.only_one(),
+    };
+    match is_settled {
+        true => effect.keeping_failure(),
+        false => effect,
+    }
 }
 
 /// The routers by the names of their nodes.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use loom_core::{BoxFuture, Data, Effect, EffectKind, Info, IntoStep, Name, Result, RunContext};
+use loom_core::{BoxFuture, Data, Effect, Info, IntoStep, Result, RunContext};
 use serde_json::Value;
 
 use crate::graph::joined::{Deliveries, Inputs};
@@ -29,33 +29,19 @@ pub(crate) trait Body: Send + Sync {
 /// A visit of a node.
 #[derive(Clone, Copy)]
 pub(crate) struct Visit<'a> {
-    pub(crate) name: &'a Name,
-    /// Whether the node may be visited again; one that stands in no loop is visited once in a run.
-    pub(crate) repeats: bool,
+    pub(crate) effect: &'a Effect,
     /// Whether a failure is a value.
     pub(crate) is_settled: bool,
 }
 
 impl Visit<'_> {
-    fn effect(&self) -> Effect {
-        let effect = Effect::new(EffectKind::Step, self.name.clone());
-        let effect = match self.repeats {
-            true => effect,
-            false => effect.only_one(),
-        };
-        match self.is_settled {
-            true => effect.keeping_failure(),
-            false => effect,
-        }
-    }
-
     /// What comes of the visit: an error of a settled node is a value, and an interruption says
     /// which node it stopped.
     fn end(&self, result: Result<Arc<Value>>) -> Result<Arc<Value>> {
         if self.is_settled {
             return Ok(Arc::new(Settled::of(result)?.to_value()?));
         }
-        stopped_at(self.name, result)
+        stopped_at(self.effect.name(), result)
     }
 }
 
@@ -96,7 +82,7 @@ where
     ) -> BoxFuture<'a, Result<Arc<Value>>> {
         Box::pin(async move {
             let step = &self.step;
-            let output = cx.perform_with(visit.effect(), inputs, |cx, inputs| async move {
+            let output = cx.perform_with(visit.effect.clone(), inputs, |cx, inputs| async move {
                 let output = step.run_step(&cx, I::gather(inputs)?).await?;
                 // Inside, so that an output that can't be written fails its own step.
                 Ok(Arc::new(output.to_value()?))

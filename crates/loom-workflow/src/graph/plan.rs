@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use loom_core::{BoxFuture, Branch, Data, Error, ErrorKind, Name, Result, ResultExt, RunContext};
+use loom_core::{
+    BoxFuture, Branch, Data, Effect, Error, ErrorKind, Name, Result, ResultExt, RunContext,
+};
 use serde_json::Value;
 
 use crate::graph::body::{Body, Visit};
@@ -26,7 +28,8 @@ pub(crate) struct GraphPlan<I, O> {
 }
 
 pub(crate) struct PlanNode {
-    pub(crate) name: Name,
+    /// What is announced for each visit.
+    pub(crate) effect: Effect,
     pub(crate) body: Arc<dyn Body>,
     /// Absent for one with plain edges.
     pub(crate) router: Option<Router>,
@@ -87,8 +90,7 @@ impl<I, O> GraphPlan<I, O> {
     ) -> Branch<'a, Arc<Value>> {
         let it = &self.nodes[node];
         let visit = Visit {
-            name: &it.name,
-            repeats: self.flow.innermost[node].is_some(),
+            effect: &it.effect,
             is_settled: it.is_settled,
         };
         it.body
@@ -110,7 +112,9 @@ impl<I, O> GraphPlan<I, O> {
         match &self.nodes[node].router {
             None => Ok(out),
             Some(router) => {
-                let picked = router.pick(value).context(self.nodes[node].name.as_str())?;
+                let picked = router
+                    .pick(value)
+                    .context(self.nodes[node].effect.name().as_str())?;
                 Ok(&out[picked..=picked])
             }
         }
@@ -168,6 +172,6 @@ impl<'a> Counts<'a> {
         } else {
             return Ok(());
         };
-        Err(reached).context(self.nodes[node].name.as_str())
+        Err(reached).context(self.nodes[node].effect.name().as_str())
     }
 }
