@@ -122,6 +122,7 @@ impl Budget {
     }
 
     /// Counts the effect, unless a limit is reached.
+    #[inline]
     pub(crate) fn count(&self, effect: &Effect) -> Result<(), Reached> {
         let (limit, max) = match effect.kind() {
             EffectKind::Model => ("model_calls_max", self.limits.model_calls_max),
@@ -144,11 +145,13 @@ impl Budget {
     }
 
     /// Counts the opening of an effect that is no call, or that doesn't happen.
+    #[inline]
     pub(crate) fn count_opening(&self) -> Result<(), Reached> {
         self.up()
             .inspect_err(|reached| self.end(*reached, &self.state()))
     }
 
+    #[inline]
     fn up(&self) -> Result<(), Reached> {
         let value = self.limits.effects_max;
         match self.reached.get() {

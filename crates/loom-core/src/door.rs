@@ -140,12 +140,14 @@ impl RunContext {
     }
 
     /// The context of an effect below this one, if this one is alive.
+    #[inline]
     fn enter(&self, effect: Effect) -> Result<RunContext> {
         self.alive().map_err(|e| e.at(|| self.path()))?;
         self.below(effect)
     }
 
     /// The context of an effect below this one.
+    #[inline]
     fn below(&self, effect: Effect) -> Result<RunContext> {
         // A tool's name may be a model's own words; it is recorded as it was said.
         if effect.kind() != EffectKind::Tool {

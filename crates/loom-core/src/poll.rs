@@ -4,11 +4,12 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
+use pin_project_lite::pin_project;
 
 use crate::context::RunContext;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,20 +43,44 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// Makes a body's future and polls it on this task, with its effect entered in every observer that
-/// wants to know of polls; a panic in it becomes an error. A function may panic before it gives its
-/// future, and a future when it is dropped at its end.
-///
+pin_project! {
+    /// A body that is made when it is polled first, and polled on this task, with its effect
+    /// entered in every observer that wants to know of polls; a panic in it becomes an error. A
+    /// function may panic before it gives its future, and a future when it is dropped at its end.
+    ///
+    /// By hand, not as an async function: each effect's future holds one.
+    #[must_use]
+    pub(crate) struct Polled<'a, Make, Fut> {
+        cx: &'a RunContext,
+        make: Make,
+        #[pin]
+        body: Option<Fut>,
+    }
+}
+
 /// `make` is called until it gives a future, which it does at once.
-pub(crate) async fn polled<T, Fut>(
-    cx: &RunContext,
-    mut make: impl FnMut() -> Option<Fut> + Send,
-) -> Result<T>
+pub(crate) fn polled<T, Fut, Make>(cx: &RunContext, make: Make) -> Polled<'_, Make, Fut>
 where
+    Make: FnMut() -> Option<Fut> + Send,
     Fut: Future<Output = Result<T>> + Send,
 {
-    let mut body = pin!(None::<Fut>);
-    poll_fn(|task| {
+    Polled {
+        cx,
+        make,
+        body: None,
+    }
+}
+
+impl<T, Make, Fut> Future for Polled<'_, Make, Fut>
+where
+    Make: FnMut() -> Option<Fut> + Send,
+    Fut: Future<Output = Result<T>> + Send,
+{
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<T>> {
+        let this = self.project();
+        let (cx, make, mut body) = (*this.cx, this.make, this.body);
         if let Some(why) = cx.life().closed_from_above() {
             let _ = caught_now(|| body.set(None));
             return Poll::Ready(Err(closed_from_above(why)));
@@ -82,8 +107,7 @@ where
             let _ = caught_now(|| body.set(None));
             Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))
         })
-    })
-    .await
+    }
 }
 
 /// An effect that is entered until this is dropped, so also when a poll panics.

@@ -23,6 +23,7 @@ pub(crate) struct Unopened {
 
 impl OpenSpan {
     /// Opens the effect, unless what it stands below has closed meanwhile.
+    #[inline]
     pub(crate) fn open(
         cx: RunContext,
         input: Option<&dyn Look>,
@@ -83,6 +84,7 @@ impl Drop for OpenSpan {
 }
 
 impl RunContext {
+    #[inline]
     fn open(&self, input: Option<&dyn Look>) -> Result<()> {
         let Some(around) = self.around() else {
             return Err(closed_from_above(CancelReason::Dropped));
@@ -95,11 +97,15 @@ impl RunContext {
     }
 
     fn tell_opened(&self, input: Option<&dyn Look>) {
-        if self.parent().is_none() {
+        let is_root = self.parent().is_none();
+        if is_root {
             self.tree().set_told();
         }
+        if !self.is_watched() {
+            return;
+        }
         self.tell(EventKind::Opened { input });
-        if self.tree().resumed && self.parent().is_none() {
+        if self.tree().resumed && is_root {
             self.tell(EventKind::Noted {
                 note: &Note::Resumed,
                 attributes: &Attributes::new(),

@@ -21,6 +21,7 @@ impl Payload {
     }
 
     /// Takes the value out. The builders' types rule out any other.
+    #[inline]
     pub(crate) fn take<T: 'static>(&mut self) -> Result<T> {
         let value = self.0.downcast_mut::<Option<T>>().and_then(Option::take);
         value.ok_or_else(|| {
@@ -30,6 +31,7 @@ impl Payload {
     }
 
     /// The same with another value.
+    #[inline]
     pub(crate) fn with<T: Send + 'static>(mut self, value: T) -> Self {
         match self.0.downcast_mut::<Option<T>>() {
             Some(place) => {

@@ -15,6 +15,7 @@ impl Count {
     }
 
     /// One more; false, and nothing is counted, where there are that many already.
+    #[inline]
     pub(super) fn up(&self, max: u64) -> bool {
         let more = |count: u64| (count < max).then(|| count + 1);
         self.change(more)

@@ -75,6 +75,7 @@ impl RunContext {
     }
 
     /// Opens this effect, which was counted.
+    #[inline]
     fn opened(self, input: Option<&dyn Look>) -> Result<OpenSpan> {
         OpenSpan::open(self, input).map_err(|Unopened { cx, error }| {
             // What it stands below has closed meanwhile.
@@ -193,6 +194,7 @@ impl RunContext {
     }
 
     /// Counts a call that is about to be made.
+    #[inline]
     fn tally(&self) {
         match self.effect().kind() {
             EffectKind::Tool => self.tree().count_tool_call(),

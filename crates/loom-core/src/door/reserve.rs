@@ -9,6 +9,7 @@ use crate::event::Note;
 
 impl RunContext {
     /// Whether this effect, which isn't open yet, may have to wait before it is let through.
+    #[inline]
     pub(super) fn must_wait(&self) -> bool {
         !self.tree().parts.waits.is_empty() || self.takes_of_the_budget()
     }
