@@ -134,15 +134,13 @@ impl Tree {
 
     /// The clock's time, but never before the time of an earlier event.
     pub(crate) fn now(&self) -> SystemTime {
-        let since = clock::read(&*self.parts.clock)
-            .and_then(|now| now.duration_since(SystemTime::UNIX_EPOCH).ok())
-            .unwrap_or_default();
-        let now_ns = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-        let latest_ns = self
-            .latest_ns
-            .fetch_max(now_ns, Ordering::Relaxed)
-            .max(now_ns);
-        SystemTime::UNIX_EPOCH + Duration::from_nanos(latest_ns)
+        let read = clock::read(&*self.parts.clock).and_then(|now| Some((now, nanos(now)?)));
+        let now_ns = read.map_or(0, |(_, ns)| ns);
+        let latest_ns = self.latest_ns.fetch_max(now_ns, Ordering::Relaxed);
+        match read {
+            Some((now, _)) if latest_ns <= now_ns => now,
+            _ => SystemTime::UNIX_EPOCH + Duration::from_nanos(latest_ns),
+        }
     }
 
     pub(crate) fn is_watched(&self) -> bool {
@@ -241,6 +239,13 @@ impl Tree {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         unpoisoned(&self.progress)
     }
+}
+
+/// Nanoseconds since the epoch, as many as there may be; `None` before it.
+fn nanos(time: SystemTime) -> Option<u64> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let whole = since.as_secs().saturating_mul(1_000_000_000);
+    Some(whole.saturating_add(since.subsec_nanos().into()))
 }
 
 /// Locks; nothing that is held here panics, and counts stay right even if it did.
