@@ -140,6 +140,8 @@ impl<G: Gate> DynGate for G {
 pub(crate) struct NamedGate {
     pub(crate) name: Name,
     pub(crate) gate: Box<dyn DynGate>,
+    /// Whether it is the default gate, which has to do with calls of tools alone.
+    is_permissions: bool,
 }
 
 impl NamedGate {
@@ -148,7 +150,17 @@ impl NamedGate {
             .unwrap_or_else(|_| "gate".into());
         Self {
             name,
+            is_permissions: (&gate as &dyn Any).is::<PermissionGate>(),
             gate: Box::new(gate),
         }
+    }
+
+    /// Whether it is asked about such an effect. One that panics when it is asked whether is asked:
+    /// nothing passes it by accident.
+    pub(crate) fn concerns(&self, effect: &Effect) -> bool {
+        if self.is_permissions {
+            return PermissionGate::is_about(effect);
+        }
+        caught_now(|| self.gate.concerns(effect)).unwrap_or(true)
     }
 }

@@ -220,7 +220,7 @@ impl Gate for PermissionGate {
     }
 
     fn concerns(&self, effect: &Effect) -> bool {
-        effect.kind() == EffectKind::Tool
+        Self::is_about(effect)
     }
 
     async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
@@ -229,6 +229,11 @@ impl Gate for PermissionGate {
 }
 
 impl PermissionGate {
+    /// It has to do with calls of tools alone.
+    pub(crate) fn is_about(effect: &Effect) -> bool {
+        effect.kind() == EffectKind::Tool
+    }
+
     pub(crate) fn decide(&self, effect: &Effect) -> Verdict {
         let (decision, rule) = self.0.decide(effect);
         let because = || {

@@ -78,6 +78,7 @@ where
         value: T,
     ) -> impl Future<Output = Result<S::Out>> + Send {
         self.open(cx, self.effect.clone(), value)
+            .map(|result| self.ended(result))
     }
 
     /// Runs the step for the item of this index, once for each.
@@ -88,6 +89,7 @@ where
         value: T,
     ) -> impl Future<Output = Result<S::Out>> + Send {
         self.open(cx, self.effect.clone().at_index(index), value)
+            .map(|result| self.ended(result))
     }
 
     fn open(
@@ -97,7 +99,10 @@ where
         value: T,
     ) -> impl Future<Output = Result<S::Out>> + Send {
         cx.perform_step(effect, &self.step, I::accept(value))
-            .map(|result| stopped_at(self.name(), result))
+    }
+
+    fn ended(&self, result: Result<S::Out>) -> Result<S::Out> {
+        stopped_at(self.name(), result)
     }
 }
 
@@ -121,8 +126,8 @@ where
 {
     fn run<'a>(&'a self, cx: &'a RunContext, mut value: Payload) -> BoxFuture<'a, Result<Payload>> {
         Box::pin(async move {
-            let output = self.perform(cx, value.take()?).await?;
-            Ok(value.with(output))
+            let ended = self.open(cx, self.effect.clone(), value.take()?).await;
+            Ok(value.with(self.ended(ended)?))
         })
     }
 }

@@ -24,7 +24,8 @@ pub(super) struct Frame {
     pub(super) nth: u32,
     /// How many agent and workflow runs enclose this effect, itself included.
     pub(super) depth: u32,
-    pub(super) run_id: OnceLock<RunId>,
+    /// Computed when somebody asks; only a run that is nested has one of its own.
+    pub(super) run_id: Option<Box<OnceLock<RunId>>>,
     /// Made when it is first needed: most effects open nothing below them and record nothing.
     pub(super) state: Mutex<Option<Box<State>>>,
     /// Whom this effect and all below it are for, where that isn't the run's own user.
@@ -53,6 +54,7 @@ pub(super) struct State {
 }
 
 impl Frame {
+    #[inline]
     pub(super) fn new(
         tree: Arc<Tree>,
         parent: Option<RunContext>,
@@ -67,12 +69,12 @@ impl Frame {
                 .acting_as()
                 .or(parent.as_ref().and_then(|it| it.frame().acting_as.as_ref()))
                 .cloned(),
+            run_id: (effect.kind().is_run() && depth > 1).then(Box::default),
             tree,
             parent,
             effect,
             nth,
             depth,
-            run_id: OnceLock::new(),
             state: Mutex::new(None),
             replayed: AtomicBool::new(false),
             dropping: AtomicU8::new(0),

@@ -41,12 +41,11 @@ impl Whereabouts {
     /// The nearest enclosing agent or workflow run, this effect included.
     pub fn run_id(&self) -> &RunId {
         let run = self.enclosing_run();
-        if run.0.depth <= 1 {
-            return self.root_run_id();
+        let root = self.root_run_id();
+        match &run.0.run_id {
+            Some(nested) => nested.get_or_init(|| RunId::nested(root, &run.path())),
+            None => root,
         }
-        run.0
-            .run_id
-            .get_or_init(|| RunId::nested(self.root_run_id(), &run.path()))
     }
 
     /// The run that encloses [`Whereabouts::run_id`]; `None` in the root run.

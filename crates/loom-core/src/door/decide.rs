@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::gate::{DynGate, NamedGate, Verdict};
 use crate::journal::{Answer, RunJournal};
-use crate::poll::{caught, caught_now, within};
+use crate::poll::{caught, within};
 use crate::question::{Approval, DynApprover, Question};
 
 impl RunContext {
@@ -19,7 +19,7 @@ impl RunContext {
             .gates
             .iter()
             .chain(&parts.barriers)
-            .filter(|it| self.concerns(it));
+            .filter(|it| it.concerns(self.effect()));
         match (concerned.next(), concerned.next()) {
             (None, _) => true,
             (Some(only), None) if only.gate.at_once(self.effect()) == Some(Verdict::Allow) => {
@@ -31,11 +31,6 @@ impl RunContext {
             }
             _ => false,
         }
-    }
-
-    /// One that panics when it is asked whether is asked: nothing passes it by accident.
-    fn concerns(&self, gate: &NamedGate) -> bool {
-        caught_now(|| gate.gate.concerns(self.effect())).unwrap_or(true)
     }
 
     /// Asks all gates before anybody is bothered, people after that, and barriers last.
@@ -65,7 +60,7 @@ impl RunContext {
 
     async fn verdicts(&self, gates: &[NamedGate]) -> Result<Vec<Question>> {
         let mut questions = Vec::new();
-        for gate in gates.iter().filter(|it| self.concerns(it)) {
+        for gate in gates.iter().filter(|it| it.concerns(self.effect())) {
             let (name, verdict) = (&gate.name, self.verdict(&*gate.gate).await);
             self.emit(EventKind::Decided {
                 gate: name,
