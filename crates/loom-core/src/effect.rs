@@ -138,14 +138,14 @@ impl Effect {
             // Digits.
             named: true,
             attributes,
-            ..Announced::new(EffectKind::Turn, turn.to_string().into())
+            ..Announced::new(EffectKind::Turn, numeral(turn as usize))
         }))
     }
 
     /// The `index`-th of several effects of one name that may run at the same time.
     #[must_use]
     pub fn at_index(mut self, index: usize) -> Self {
-        self.change().at = Some(index.to_string().into());
+        self.change().at = Some(numeral(index));
         self
     }
 
@@ -292,6 +292,15 @@ impl Effect {
     /// Whether it can't be undone.
     pub fn is_destructive(&self) -> bool {
         self.0.destructive
+    }
+}
+
+/// A number's digits; the first ten numbers, which are most of those that occur, share theirs.
+fn numeral(number: usize) -> Name {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    match DIGITS.get(number) {
+        Some(digit) => (*digit).into(),
+        None => number.to_string().into(),
     }
 }
 

@@ -59,7 +59,8 @@ fn push_escaped(path: &mut String, name: &str) {
 #[derive(Clone, Default)]
 pub(crate) struct Siblings {
     few: Vec<(Key, u32)>,
-    many: HashMap<Key, u32>,
+    /// Made when there are too many: most parents have one or two.
+    many: Option<HashMap<Key, u32>>,
 }
 
 /// Beyond this many names a map is quicker than looking at each.
@@ -100,7 +101,7 @@ impl Siblings {
             self.few.push((key, 1));
             return 1;
         }
-        let count = self.many.entry(key).or_insert(0);
+        let count = self.many.get_or_insert_default().entry(key).or_insert(0);
         *count += 1;
         *count
     }
