@@ -319,10 +319,18 @@ impl RunContext {
     }
 
     fn with_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
-        with(unpoisoned(&self.frame().state).get_or_insert_default())
+        let mut state = unpoisoned(&self.frame().state);
+        let state = state.get_or_insert_with(|| {
+            self.frame().has_state.store(true, Ordering::Release);
+            Box::default()
+        });
+        with(state)
     }
 
     fn if_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> Option<T> {
+        if !self.frame().has_state.load(Ordering::Acquire) {
+            return None;
+        }
         unpoisoned(&self.frame().state)
             .as_mut()
             .map(|state| with(state))

@@ -28,6 +28,8 @@ pub(super) struct Frame {
     pub(super) run_id: Option<Box<OnceLock<RunId>>>,
     /// Made when it is first needed: most effects open nothing below them and record nothing.
     pub(super) state: Mutex<Option<Box<State>>>,
+    /// Whether it was made: who only looks for something there needs no lock before.
+    pub(super) has_state: AtomicBool,
     /// Whom this effect and all below it are for, where that isn't the run's own user.
     pub(super) acting_as: Option<UserId>,
     /// Whether the output was recorded by an earlier attempt and is used again.
@@ -76,6 +78,7 @@ impl Frame {
             nth,
             depth,
             state: Mutex::new(None),
+            has_state: AtomicBool::new(false),
             replayed: AtomicBool::new(false),
             dropping: AtomicU8::new(0),
             deciding: AtomicBool::new(false),
