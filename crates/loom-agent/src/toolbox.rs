@@ -150,8 +150,11 @@ impl Toolbox {
 impl Checked {
     /// What is wrong with a call's arguments, field by field.
     fn misfits(&self, call: &ToolCall) -> Option<String> {
-        let mut errors = self.schema.iter_errors(&call.arguments).peekable();
-        errors.peek()?;
+        // Nearly all calls fit, and to see that costs less than to look for errors.
+        if self.schema.is_valid(&call.arguments) {
+            return None;
+        }
+        let errors = self.schema.iter_errors(&call.arguments);
         let fields: Vec<String> = errors
             .take(ARGUMENT_ERRORS_MAX)
             .map(|error| {
