@@ -153,3 +153,22 @@ impl Ids for CountingIds {
         self.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_id_is_a_uuid_of_version_7_that_says_its_millisecond() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_225_600_123);
+        let ids = [RandomIds.uuid(now), RandomIds.uuid(now)];
+        for id in ids {
+            assert_eq!(id.get_version(), Some(uuid::Version::SortRand));
+            assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
+            assert_eq!(id.as_u128() >> 80, 1_767_225_600_123);
+        }
+        assert_ne!(ids[0], ids[1]);
+        let before_the_epoch = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(RandomIds.uuid(before_the_epoch).as_u128() >> 80, 0);
+    }
+}

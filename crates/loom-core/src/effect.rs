@@ -315,3 +315,51 @@ impl fmt::Debug for Effect {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_clone_is_said_of_it_alone() {
+        let effect = Effect::new(EffectKind::Step, "load").prepared();
+        let before = format!("{effect:?}");
+        let changed = effect
+            .clone()
+            .with(key::DESCRIPTION, "Loads.")
+            .with_input(Arc::new(Value::Null))
+            .at_index(3)
+            .only_one()
+            .keeping_failure()
+            .destructive(true)
+            .reserving(7, 8);
+        assert_eq!(format!("{effect:?}"), before);
+        assert!(changed.is_only_one() && changed.keeps_failure() && changed.is_destructive());
+        assert_eq!(changed.at(), Some(&"3".into()));
+        assert_eq!(changed.input(), Some(&Value::Null));
+        assert_eq!(changed.wanted().tokens, 7);
+        assert_eq!(changed.name(), effect.name());
+    }
+
+    #[test]
+    fn a_number_is_named_by_its_digits_however_many() {
+        for number in [0u32, 9, 10, 4_294_967_295] {
+            let index = usize::try_from(number).unwrap();
+            let step = Effect::new(EffectKind::Step, "load").at_index(index);
+            assert_eq!(*Effect::turn(number).name(), number.to_string());
+            assert_eq!(step.at().map(Name::to_string), Some(number.to_string()));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told_whether_it_was_prepared_or_not() {
+        for name in ["", "tab\there"] {
+            let effect = Effect::new(EffectKind::Step, name);
+            let told = effect.check_name().unwrap_err().to_string();
+            let prepared = effect.prepared().check_name().unwrap_err();
+            assert_eq!(prepared.to_string(), told);
+        }
+        let fine = Effect::new(EffectKind::Step, "load");
+        assert!(fine.check_name().is_ok() && fine.prepared().check_name().is_ok());
+    }
+}

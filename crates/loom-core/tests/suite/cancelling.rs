@@ -125,6 +125,27 @@ fn a_run_that_cancels_itself_opens_nothing_more() {
 }
 
 #[test]
+fn a_run_that_cancels_itself_and_waits_needs_nobody_to_wake_it() {
+    async fn stops_and_waits(cx: RunContext, text: String) -> Result<String> {
+        cx.handle().cancel();
+        forever(text).await
+    }
+    let (recorder, session) = recorded();
+    let polled_once = session.run(&stops_and_waits, "go").now_or_never();
+    let error = polled_once.expect("it ends in its first poll").unwrap_err();
+    assert_eq!(
+        ending(&error),
+        Ending::Cancelled {
+            why: CancelReason::Requested
+        }
+    );
+    assert_eq!(
+        tree(&recorder),
+        ["loom.workflow.run stops_and_waits ✗ cancelled (requested)"]
+    );
+}
+
+#[test]
 fn a_nested_effect_that_cancels_the_run_ends_all_that_is_beside_it() {
     async fn beside(cx: RunContext, text: String) -> Result<String> {
         let cancel = |cx: RunContext, text: String| async move {
