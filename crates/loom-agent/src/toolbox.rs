@@ -166,6 +166,9 @@ impl Checked {
                 }
             })
             .collect();
+        if fields.is_empty() {
+            return None;
+        }
         Some(format!(
             "the arguments of {:?} don't fit its schema: {}",
             call.name,

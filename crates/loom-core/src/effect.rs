@@ -312,7 +312,7 @@ impl fmt::Display for Effect {
 
 impl fmt::Debug for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_tuple("Effect").field(&self.0).finish()
     }
 }
 

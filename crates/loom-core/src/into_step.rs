@@ -46,7 +46,7 @@ pub trait IntoStep<I, M>: Send + Sync + 'static {
     /// What the step is called and made of.
     fn step_info(&self) -> Info;
 
-    /// What the step is: the kind of [`IntoStep::step_info`], without the rest.
+    /// What the step is: the kind that [`IntoStep::step_info`] says, without the rest.
     fn step_kind(&self) -> Kind {
         self.step_info().kind
     }

@@ -48,7 +48,8 @@ pub trait Runnable<I>: Send + Sync + 'static {
     }
 
     /// What it is, which is asked before each run: the kind of [`Runnable::info`], for those who
-    /// can tell it without the rest.
+    /// can tell it without the rest. It must be the kind that `info` says: by this it is run, by that
+    /// it is drawn and compared.
     fn kind(&self) -> Kind {
         self.info().kind
     }

@@ -122,6 +122,7 @@ impl Session {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
+        // Not by way of `Launch::run`, in whose future the input would stand once more.
         let input = input.into();
         let (_admitted, cx) = Launch::new(self, None).begin(self, step, &input).await?;
         drive(&cx, run_root(&cx, step, input)).await

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use crate::context::RunContext;
 use crate::data::Data;
 use crate::error::Result;
-use crate::info::Info;
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::runnable::Runnable;
 
@@ -34,6 +34,7 @@ pub struct Step<I, O>(Arc<dyn DynStep<I, O>>);
 trait DynStep<I, O>: Send + Sync {
     fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<O>>;
     fn info(&self) -> Info;
+    fn kind(&self) -> Kind;
 }
 
 struct Erased<S, M>(S, PhantomData<fn() -> M>);
@@ -45,6 +46,10 @@ impl<I: Send + 'static, M: 'static, S: IntoStep<I, M>> DynStep<I, S::Out> for Er
 
     fn info(&self) -> Info {
         self.0.step_info()
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.step_kind()
     }
 }
 
@@ -64,6 +69,10 @@ impl<I: Send + 'static, O: Data> Runnable<I> for Step<I, O> {
 
     fn info(&self) -> Info {
         self.0.info()
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.kind()
     }
 }
 

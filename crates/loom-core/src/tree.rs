@@ -138,8 +138,8 @@ impl Tree {
         let now_ns = read.map_or(0, |(_, ns)| ns);
         let latest_ns = self.latest_ns.fetch_max(now_ns, Ordering::Relaxed);
         match read {
-            Some((now, _)) if latest_ns <= now_ns => now,
-            _ => SystemTime::UNIX_EPOCH + Duration::from_nanos(latest_ns),
+            Some((now, _)) if latest_ns <= now_ns && now_ns < u64::MAX => now,
+            _ => SystemTime::UNIX_EPOCH + Duration::from_nanos(latest_ns.max(now_ns)),
         }
     }
 

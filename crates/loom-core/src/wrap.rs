@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::context::RunContext;
 use crate::error::{Error, Result};
-use crate::info::Info;
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::name::Name;
 
@@ -178,5 +178,9 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Wrapped<S>
 
     fn step_info(&self) -> Info {
         self.0.step_info().wrapped()
+    }
+
+    fn step_kind(&self) -> Kind {
+        Kind::Function
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use loom_core::{
-    BoxError, Branch, Error, ErrorKind, Loom, MemoryJournal, Result, RunContext, Session, step,
+    BoxError, Branch, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Result,
+    RunContext, Session, step,
 };
 
 use crate::journaled::asked;
@@ -165,4 +166,23 @@ impl From<Labelled> for BoxError {
     fn from(labelled: Labelled) -> Self {
         labelled.0.into()
     }
+}
+
+#[test]
+fn the_limit_that_ended_another_run_is_a_failure_of_the_effect_that_began_it() {
+    async fn one(n: u64) -> Result<u64> {
+        Ok(n)
+    }
+    async fn begins_another(cx: RunContext, n: u64) -> Result<String> {
+        let outer = Effect::new(EffectKind::Step, "outer");
+        let other = cx.perform(outer, |_| async move {
+            let limits = Limits::default().with_effects_max(0);
+            let session = Loom::builder().build().session("bob").limits(limits);
+            Ok(session.run(&one, n).await?.output)
+        });
+        Ok(format!("{:?}", other.await.unwrap_err().kind()))
+    }
+    let session = Loom::builder().build().session("alice");
+    let outcome = session.run(&begins_another, 1u64).now_or_never();
+    assert_eq!(outcome.unwrap().unwrap().output, "Failed");
 }

@@ -227,6 +227,29 @@ async fn f084_a_gate_that_does_not_answer_in_time_denies() {
     );
 }
 
+#[test]
+fn a_tool_call_that_a_gate_lets_through_counts() {
+    struct Agrees;
+
+    impl Gate for Agrees {
+        fn name(&self) -> &str {
+            "agrees"
+        }
+
+        async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+            Verdict::Allow
+        }
+    }
+
+    async fn calls(cx: RunContext, n: u64) -> Result<u64> {
+        cx.perform(Effect::tool("count", "c1"), |_| async move { Ok(n) })
+            .await
+    }
+    let session = Loom::builder().gate(Agrees).build().session("alice");
+    let outcome = block_on(session.run(&calls, 1u64)).unwrap();
+    assert_eq!((outcome.output, outcome.usage.tool_calls), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_is_cancelled_while_a_gate_waits() {
     let gate = Thinks {
