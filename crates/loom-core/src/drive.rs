@@ -58,7 +58,7 @@ async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>
         is_finished: false,
     };
     let result = stoppable(&tree.cancel, tree.deadline, body).await;
-    close(cx);
+    end.close();
     if result
         .as_ref()
         .is_err_and(|it| it.kind() == ErrorKind::Paused)
@@ -226,43 +226,44 @@ struct End<'a> {
 }
 
 impl End<'_> {
+    /// Closes what was taken to other tasks and is still open; nothing opens any more.
+    fn close(&self) {
+        self.cx.close_run();
+        self.cx.tree().end();
+    }
+
     /// The root's own steps that completed, `None` if no root was ever opened; and what the run
     /// consumed.
     fn finish(mut self, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
         self.is_finished = true;
-        finish(self.cx, settled)
+        self.tell(settled)
+    }
+
+    /// Gives the run back and tells the observers how they settled; what [`End::finish`] gives.
+    fn tell(&self, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
+        let tree = self.cx.tree();
+        if let Some(journal) = &tree.journal {
+            // Already given back, unless the run was dropped: then nobody is left to be told.
+            let _ = journal.release();
+        }
+        let (root, usage) = tree.finish();
+        let visited = root.map(|root| {
+            if tree.is_told() {
+                root.tell(EventKind::Settled {
+                    settlements: settled,
+                });
+            }
+            root.life().take_visited()
+        });
+        (visited, usage)
     }
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
         if !self.is_finished {
-            close(self.cx);
-            finish(self.cx, &[]);
+            self.close();
+            self.tell(&[]);
         }
     }
-}
-
-/// Closes what was taken to other tasks and is still open; nothing opens any more.
-fn close(cx: &RunContext) {
-    cx.close_run();
-    cx.tree().end();
-}
-
-fn finish(cx: &RunContext, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
-    let tree = cx.tree();
-    if let Some(journal) = &tree.journal {
-        // Already given back, unless the run was dropped: then nobody is left to be told.
-        let _ = journal.release();
-    }
-    let (root, usage) = tree.finish();
-    let visited = root.map(|root| {
-        if tree.is_told() {
-            root.tell(EventKind::Settled {
-                settlements: settled,
-            });
-        }
-        root.life().take_visited()
-    });
-    (visited, usage)
 }

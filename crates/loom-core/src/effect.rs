@@ -69,7 +69,7 @@ impl EffectKind {
 /// assert_eq!(effect.kind(), EffectKind::Tool);
 /// assert_eq!(effect.to_string(), "loom.tool refund");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Effect(Arc<Announced>);
 
 /// What is said of an effect. Shared, since it is handed on many times before it is opened, and
@@ -307,12 +307,6 @@ fn numeral(number: usize) -> Name {
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().span_name(), self.name())
-    }
-}
-
-impl fmt::Debug for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Effect").field(&self.0).finish()
     }
 }
 
