@@ -1,11 +1,12 @@
 //! `Data`: what may cross an edge between two steps.
 
-use std::io::{self, Write};
+mod walk;
+
+use std::fmt::Display;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_json::ser::Formatter;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::poll::caught_now;
@@ -28,10 +29,24 @@ use crate::poll::caught_now;
     note = "add `#[derive(serde::Serialize, serde::Deserialize)]`, or keep the value inside one step"
 )]
 pub trait Data: Send + Sync + Sized + 'static {
-    /// The value as JSON.
+    /// Returns the value as JSON.
     ///
     /// # Errors
-    /// `Invalid` for a value that has no JSON form, such as a map with keys that aren't text.
+    /// `Invalid`, naming the value and its place, for a value that JSON can't bring back: a NaN or
+    /// an infinity, a `Some` of what JSON writes as null (`Some(None)`, `Some(())`), a map with keys
+    /// that aren't text, a value nested deeper than 128 levels.
+    ///
+    /// ```
+    /// use loom_core::Data;
+    ///
+    /// let rates = vec![0.5, f64::NAN];
+    /// let error = rates.to_value().unwrap_err();
+    /// assert_eq!(error.message(), "can't write the value as JSON: `[1]` is NaN, which JSON can't hold");
+    ///
+    /// let size = Some(None::<u8>);
+    /// let error = size.to_value().unwrap_err();
+    /// assert!(error.message().ends_with("it is `Some(None)`, which is read back as `None`"));
+    /// ```
     fn to_value(&self) -> Result<Value>;
 
     /// The value that [`Data::to_value`] wrote.
@@ -51,9 +66,10 @@ pub trait Data: Send + Sync + Sized + 'static {
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {
     fn to_value(&self) -> Result<Value> {
-        // Making a value recurses as deep as the value is; measuring it stops in time.
+        // Making a value recurses as deep as the value is, and writes NaN as null; the walk
+        // refuses both in time.
         written_bytes(self)?;
-        serde_json::to_value(self).map_err(unwritable)
+        serde_json::to_value(self).map_err(|e| unwritable(&e))
     }
 
     fn from_value(value: Value) -> Result<Self> {
@@ -110,73 +126,11 @@ fn seen<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn unwritable(e: serde_json::Error) -> Error {
-    Error::with_source(
-        ErrorKind::Invalid,
-        format!("can't write the value as JSON: {e}"),
-        e,
-    )
+/// The length of the value's JSON, or an error for what JSON can't bring back.
+pub(crate) fn written_bytes<T: Serialize + ?Sized>(value: &T) -> Result<u64> {
+    walk::walk(value).map_err(|fault| unwritable(&fault))
 }
 
-/// How deep a value may be nested that anybody looks at: as deep as JSON text is read back.
-const DEPTH_MAX: usize = 128;
-
-/// The length of the value's JSON, or an error for one that is nested too deep.
-pub(crate) fn written_bytes(value: &impl Serialize) -> Result<u64> {
-    let mut counter = Counter(0);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut counter, Shallow { depth: 0 });
-    value.serialize(&mut serializer).map_err(unwritable)?;
-    Ok(counter.0)
-}
-
-/// Compact JSON that stops at a depth.
-struct Shallow {
-    depth: usize,
-}
-
-impl Shallow {
-    fn deeper(&mut self) -> io::Result<()> {
-        self.depth += 1;
-        match self.depth > DEPTH_MAX {
-            true => Err(io::Error::other(format!(
-                "it is nested deeper than {DEPTH_MAX} levels"
-            ))),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Formatter for Shallow {
-    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.deeper()?;
-        writer.write_all(b"[")
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.depth -= 1;
-        writer.write_all(b"]")
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.deeper()?;
-        writer.write_all(b"{")
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.depth -= 1;
-        writer.write_all(b"}")
-    }
-}
-
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn unwritable(why: &dyn Display) -> Error {
+    Error::invalid(format!("can't write the value as JSON: {why}"))
 }

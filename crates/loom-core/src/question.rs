@@ -35,10 +35,11 @@ impl Question {
         }
     }
 
-    /// The same about a call with these arguments.
+    /// The same about a call with these arguments. A null is none: the record couldn't tell them
+    /// apart.
     pub(crate) fn about(self, input: Option<&Value>) -> Self {
         Self {
-            input: input.cloned(),
+            input: input.filter(|it| !it.is_null()).cloned(),
             ..self
         }
     }

@@ -25,6 +25,7 @@ mod kept_contexts;
 mod spawned;
 mod late;
 mod closed_meanwhile;
+mod values;
 mod unwritable;
 
 mod gates;
