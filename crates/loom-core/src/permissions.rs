@@ -1,5 +1,7 @@
 //! `Permissions`: the gate that is always there, with rules as data.
 
+mod decimal;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use wildmatch::WildMatchPattern;
 use crate::context::RunContext;
 use crate::effect::{Effect, EffectKind};
 use crate::gate::{Gate, Verdict};
+use decimal::is_same_number;
 
 /// Which tools may be called: rules as data, of which the strictest that fits decides.
 ///
@@ -50,7 +53,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destructive: Option<bool>,
     /// Arguments by name or JSON pointer (`/customer/id`), with `*` for any text; numbers are
-    /// compared as numbers (`100` fits `1e2`), other values that are no text as JSON. An argument
+    /// compared as numbers (`100` fits `1e2`; with an exponent beyond 64 bits as text), other values that are no text as JSON. An argument
     /// that is absent doesn't fit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub arguments: BTreeMap<String, String>,
@@ -182,32 +185,6 @@ fn argument_fits(arguments: Option<&Value>, name: &str, pattern: &str) -> bool {
             matches(pattern, &text) || is_same_number(pattern, &text)
         }
         Some(other) => matches(pattern, &other.to_string()),
-    }
-}
-
-/// Whether both are one number, however it is written: `100`, `100.0` and `1e2`.
-fn is_same_number(one: &str, other: &str) -> bool {
-    decimal(one).is_some_and(|it| Some(it) == decimal(other))
-}
-
-/// A number's sign, its digits without zeros at either end, and the power of ten of the last one;
-/// compared exactly, which floats of many digits are not.
-fn decimal(text: &str) -> Option<(bool, String, i64)> {
-    // Only what JSON calls a number: `inf` and `0x64` are text.
-    serde_json::from_str::<serde_json::Number>(text).ok()?;
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(text) => (true, text),
-        None => (false, text),
-    };
-    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let digits = format!("{whole}{fraction}");
-    let shown = digits.trim_end_matches('0');
-    let power = exponent.parse::<i64>().ok()? + i64::try_from(digits.len() - shown.len()).ok()?
-        - i64::try_from(fraction.len()).ok()?;
-    match shown.trim_start_matches('0') {
-        "" => Some((false, String::new(), 0)),
-        shown => Some((negative, shown.to_owned(), power)),
     }
 }
 
