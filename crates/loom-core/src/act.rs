@@ -34,8 +34,8 @@ impl RunContext {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        self.run_as_step(Effect::new(EffectKind::Step, name), step, input.into())
-            .await
+        let effect = Effect::new(EffectKind::Step, name).with_safety(step.step_safety());
+        self.run_as_step(effect, step, input.into()).await
     }
 
     /// Runs a step for another user: it and all below it work in that user's partition, and every
@@ -72,7 +72,9 @@ impl RunContext {
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let effect = Effect::new(EffectKind::Step, name).acting_as_user(user);
+        let effect = Effect::new(EffectKind::Step, name)
+            .acting_as_user(user)
+            .with_safety(step.step_safety());
         self.run_as_step(effect, step, input.into()).await
     }
 

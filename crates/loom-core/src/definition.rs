@@ -99,7 +99,7 @@ impl Definition {
         if depth == DEPTH_MAX {
             return Self {
                 kind: info.kind.as_str().to_owned(),
-                detail: hex(&sha2::Sha256::digest(format!("{info:?}"))),
+                detail: hex(&sha2::Sha256::digest(format!("{:?}", Hashed(info)))),
                 ..Self::default()
             };
         }
@@ -217,6 +217,23 @@ impl Definition {
                 Some(before) => part.compare(before, &below(name), found),
             }
         }
+    }
+}
+
+/// All that a definition hash is made of where parts are nested too deep to be compared one by one.
+struct Hashed<'a>(&'a Info);
+
+impl fmt::Debug for Hashed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.0.parts.iter().map(Hashed).collect();
+        f.debug_struct("Info")
+            .field("name", &self.0.name)
+            .field("kind", &self.0.kind)
+            .field("detail", &self.0.detail)
+            .field("parts", &parts)
+            .field("links", &self.0.links)
+            .field("joins", &self.0.joins)
+            .finish()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::budget::Amount;
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::name::Name;
+use crate::safety::Safety;
 
 /// What sort of effect passes the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -58,6 +59,16 @@ impl EffectKind {
             Self::Step | Self::Turn | Self::Model | Self::Tool => false,
         }
     }
+
+    /// What an effect of this kind is that declares nothing.
+    fn safety(self) -> Safety {
+        match self {
+            Self::Tool => Safety::NotIdempotent,
+            Self::Workflow | Self::Step | Self::Agent | Self::Turn | Self::Model => {
+                Safety::Idempotent
+            }
+        }
+    }
 }
 
 /// Something that is about to happen: its kind, its name and what is known beforehand.
@@ -80,6 +91,7 @@ struct Announced {
     name: Name,
     at: Option<Name>,
     destructive: bool,
+    safety: Safety,
     only_one: bool,
     keeps_failure: bool,
     /// Whether the name is known to be one.
@@ -97,6 +109,7 @@ impl Announced {
             name,
             at: None,
             destructive: false,
+            safety: kind.safety(),
             only_one: false,
             keeps_failure: false,
             named: false,
@@ -235,6 +248,23 @@ impl Effect {
         self
     }
 
+    /// Declares what comes of doing it twice. What declares nothing is idempotent, but for a call
+    /// of a tool.
+    ///
+    /// ```
+    /// use loom_core::{Effect, EffectKind, Safety};
+    ///
+    /// let charge = Effect::new(EffectKind::Step, "charge").with_safety(Safety::NotIdempotent);
+    /// assert_eq!(charge.safety(), Safety::NotIdempotent);
+    /// ```
+    #[must_use]
+    pub fn with_safety(mut self, safety: Safety) -> Self {
+        if self.0.safety != safety {
+            self.change().safety = safety;
+        }
+        self
+    }
+
     /// Says what a model call may take at most: it is reserved of the tree's limits before the
     /// call, and settled by [`RunContext::spend`](crate::RunContext::spend) after it.
     #[must_use]
@@ -289,6 +319,11 @@ impl Effect {
         &self.0.attributes
     }
 
+    /// Returns what comes of doing it twice.
+    pub fn safety(&self) -> Safety {
+        self.0.safety
+    }
+
     /// Whether it can't be undone.
     pub fn is_destructive(&self) -> bool {
         self.0.destructive
@@ -326,12 +361,14 @@ mod tests {
             .only_one()
             .keeping_failure()
             .destructive(true)
+            .with_safety(Safety::NotIdempotent)
             .reserving(7, 8);
         assert_eq!(format!("{effect:?}"), before);
         assert!(changed.is_only_one() && changed.keeps_failure() && changed.is_destructive());
         assert_eq!(changed.at(), Some(&"3".into()));
         assert_eq!(changed.input(), Some(&Value::Null));
         assert_eq!(changed.wanted().tokens, 7);
+        assert_eq!(changed.safety(), Safety::NotIdempotent);
         assert_eq!(changed.name(), effect.name());
     }
 

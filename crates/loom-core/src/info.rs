@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::name::Name;
+use crate::safety::Safety;
 
 /// What a step is called and made of: for names, for drawings, and to tell whether a definition
 /// changed.
@@ -33,6 +34,9 @@ pub struct Info {
     /// Whether it takes all that arrives together, in the order of the links. Of a workflow: whether
     /// its end does.
     pub joins: bool,
+    /// What comes of doing it twice, all of it: the most dangerous of itself and its parts. Neither
+    /// drawn nor compared: it says nothing of what is recorded.
+    pub safety: Safety,
 }
 
 impl Info {
@@ -45,10 +49,11 @@ impl Info {
         }
     }
 
-    /// The same with the steps it is made of.
+    /// The same with the steps it is made of; at least as dangerous as they are.
     #[must_use]
     pub fn with_parts(mut self, parts: impl Into<Arc<[Info]>>) -> Self {
         self.parts = parts.into();
+        self.safety = self.safety.max(self.parts_safety());
         self
     }
 
@@ -73,6 +78,27 @@ impl Info {
         self
     }
 
+    /// The same, being of this safety itself; at least as dangerous as its parts.
+    ///
+    /// ```
+    /// use loom_core::{Info, Kind, Safety};
+    ///
+    /// let refund = Info::new("refund", Kind::Function).with_safety(Safety::NotIdempotent);
+    /// let desk = Info::new("desk", Kind::Agent).with_parts([refund]);
+    /// assert_eq!(desk.safety, Safety::NotIdempotent);
+    /// assert_eq!(desk.with_safety(Safety::ReadOnly).safety, Safety::NotIdempotent);
+    /// ```
+    #[must_use]
+    pub fn with_safety(mut self, safety: Safety) -> Self {
+        self.safety = safety.max(self.parts_safety());
+        self
+    }
+
+    fn parts_safety(&self) -> Safety {
+        let parts = self.parts.iter().map(|part| part.safety);
+        parts.max().unwrap_or(Safety::ReadOnly)
+    }
+
     /// The name of a node that holds this as its step: its own, or `agent_node` for an unnamed
     /// agent, or empty.
     pub fn node_name(&self) -> Name {
@@ -87,6 +113,7 @@ impl Info {
     pub fn wrapped(self) -> Self {
         Self {
             name: self.node_name(),
+            safety: self.safety,
             parts: [self].into(),
             ..Self::default()
         }

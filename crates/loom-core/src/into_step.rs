@@ -6,6 +6,7 @@ use crate::context::RunContext;
 use crate::error::{BoxError, Result};
 use crate::info::{Info, Kind};
 use crate::runnable::Runnable;
+use crate::safety::Safety;
 
 /// What is accepted where a step is: every [`Runnable`], and functions that give a `Result`.
 ///
@@ -50,6 +51,24 @@ pub trait IntoStep<I, M>: Send + Sync + 'static {
     fn step_kind(&self) -> Kind {
         self.step_info().kind
     }
+
+    /// What comes of running the step twice, apart from the effects it opens, which declare their
+    /// own. A step that declares nothing is idempotent; [`Wrapped::once`](crate::Wrapped::once)
+    /// declares otherwise.
+    ///
+    /// ```
+    /// use loom_core::{IntoStep, Result, Safety, step};
+    ///
+    /// async fn charge(cents: u64) -> Result<u64> {
+    ///     Ok(cents)
+    /// }
+    ///
+    /// assert_eq!(charge.step_safety(), Safety::Idempotent);
+    /// assert_eq!(step(charge).once().step_safety(), Safety::NotIdempotent);
+    /// ```
+    fn step_safety(&self) -> Safety {
+        Safety::Idempotent
+    }
 }
 
 /// Marks steps that are a [`Runnable`].
@@ -77,6 +96,10 @@ impl<I, R: Runnable<I>> IntoStep<I, ViaRunnable> for R {
 
     fn step_kind(&self) -> Kind {
         self.kind()
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.safety()
     }
 }
 

@@ -69,6 +69,7 @@ mod admission;
 mod journal;
 
 mod effect;
+mod safety;
 mod attributes;
 mod event;
 mod owned_event;
@@ -121,6 +122,7 @@ pub use question::{Approval, Approver, Question};
 pub use recorder::{RecordedSpan, Recorder, SpanTree};
 pub use result_ext::ResultExt;
 pub use runnable::Runnable;
+pub use safety::Safety;
 pub use scope::{AdminScope, Scope};
 pub use session::{Running, Session};
 pub use step::Step;
@@ -129,7 +131,7 @@ pub use testing::TokioClock;
 pub use tool::{Tool, ToolOutput};
 pub use trace::{SpanId, TraceId, TraceParent};
 pub use usage::{ModelUsage, Tokens, Usage};
-pub use wrap::{Map, Named, OrElse, Retry, Timeout, Via, Wrapped, step};
+pub use wrap::{Map, Named, Once, OrElse, Retry, Timeout, Via, Wrapped, step};
 
 /// A boxed future that may cross threads.
 pub type BoxFuture<'a, T> = futures::future::BoxFuture<'a, T>;

@@ -3,6 +3,7 @@
 use crate::context::RunContext;
 use crate::error::Result;
 use crate::info::{Info, Kind};
+use crate::safety::Safety;
 
 /// Something that turns an input into an output inside a run.
 ///
@@ -52,5 +53,11 @@ pub trait Runnable<I>: Send + Sync + 'static {
     /// it is drawn and compared.
     fn kind(&self) -> Kind {
         self.info().kind
+    }
+
+    /// Returns what comes of running it twice, apart from the effects it opens, which declare their
+    /// own: by default it is idempotent.
+    fn safety(&self) -> Safety {
+        Safety::Idempotent
     }
 }

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::runnable::Runnable;
+use crate::safety::Safety;
 
 /// Any step that takes `I` and gives `O`: nameable, and cloned by one atomic addition.
 ///
@@ -35,6 +36,7 @@ trait DynStep<I, O>: Send + Sync {
     fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<O>>;
     fn info(&self) -> Info;
     fn kind(&self) -> Kind;
+    fn safety(&self) -> Safety;
 }
 
 struct Erased<S, M>(S, PhantomData<fn() -> M>);
@@ -50,6 +52,10 @@ impl<I: Send + 'static, M: 'static, S: IntoStep<I, M>> DynStep<I, S::Out> for Er
 
     fn kind(&self) -> Kind {
         self.0.step_kind()
+    }
+
+    fn safety(&self) -> Safety {
+        self.0.step_safety()
     }
 }
 
@@ -73,6 +79,10 @@ impl<I: Send + 'static, O: Data> Runnable<I> for Step<I, O> {
 
     fn kind(&self) -> Kind {
         self.0.kind()
+    }
+
+    fn safety(&self) -> Safety {
+        self.0.safety()
     }
 }
 

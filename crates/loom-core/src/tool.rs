@@ -16,6 +16,7 @@ use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::name::Name;
 use crate::runnable::Runnable;
+use crate::safety::Safety;
 use crate::step::Step;
 use crate::tool_schema::InputSchema;
 
@@ -48,6 +49,7 @@ pub struct Tool {
     description: Name,
     input: InputSchema,
     destructive: bool,
+    safety: Safety,
     sequential: bool,
     step: Step<Arguments, ToolOutput>,
     made_of: Info,
@@ -103,6 +105,7 @@ impl Tool {
             description: description.into(),
             input: InputSchema::of::<I>(),
             destructive: false,
+            safety: Safety::NotIdempotent,
             sequential: false,
             step: Step::new(typed),
             made_of,
@@ -132,6 +135,7 @@ impl Tool {
             description: description.into(),
             input: InputSchema::given(schema),
             destructive: false,
+            safety: Safety::NotIdempotent,
             sequential: false,
             step: Step::new(move |cx: RunContext, args: Arguments| {
                 let step = step.clone();
@@ -170,6 +174,50 @@ impl Tool {
         self
     }
 
+    /// Declares that the tool changes nothing.
+    ///
+    /// ```
+    /// use loom_core::{Result, Safety, Tool};
+    ///
+    /// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// # struct Lookup { invoice: String }
+    /// async fn lookup(args: Lookup) -> Result<String> {
+    ///     Ok(format!("{} is paid", args.invoice))
+    /// }
+    ///
+    /// let tool = Tool::new("lookup", "Finds an invoice.", lookup);
+    /// assert_eq!(tool.safety(), Safety::NotIdempotent);
+    /// assert_eq!(tool.read_only().safety(), Safety::ReadOnly);
+    /// ```
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.safety = Safety::ReadOnly;
+        self
+    }
+
+    /// Declares that calling the tool twice with the same arguments is as good as calling it once.
+    /// A tool that declares nothing isn't idempotent: after a crash in the middle of a call, the
+    /// call isn't made again without being asked, and a [`retry`](crate::Wrapped::retry) around it
+    /// is refused.
+    ///
+    /// ```
+    /// use loom_core::{Result, Safety, Tool};
+    ///
+    /// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// # struct Address { street: String }
+    /// async fn set_address(address: Address) -> Result<String> {
+    ///     Ok(address.street)
+    /// }
+    ///
+    /// let tool = Tool::new("set_address", "Sets the address.", set_address).idempotent();
+    /// assert_eq!(tool.safety(), Safety::Idempotent);
+    /// ```
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.safety = Safety::Idempotent;
+        self
+    }
+
     /// Marks a tool that must not run beside others of the same turn.
     #[must_use]
     pub fn sequential(mut self) -> Self {
@@ -186,7 +234,9 @@ impl Tool {
 
     /// The tool as a part of what holds it.
     pub fn info(&self) -> Info {
-        Info::new(self.name.clone(), Kind::Function).with_parts([self.made_of.clone()])
+        Info::new(self.name.clone(), Kind::Function)
+            .with_parts([self.made_of.clone()])
+            .with_safety(self.safety)
     }
 
     /// What the model calls it by.
@@ -209,6 +259,11 @@ impl Tool {
         self.destructive
     }
 
+    /// Returns what comes of calling it twice.
+    pub fn safety(&self) -> Safety {
+        self.safety
+    }
+
     /// Whether it must not run beside others of the same turn.
     pub fn is_sequential(&self) -> bool {
         self.sequential
@@ -220,6 +275,7 @@ impl Tool {
             .with(key::DESCRIPTION, self.description.clone())
             .with_input(args)
             .destructive(self.destructive)
+            .with_safety(self.safety)
     }
 
     /// Calls it, as an effect of its own. Whoever offers it to a model checks the arguments
@@ -255,6 +311,7 @@ impl fmt::Debug for Tool {
         f.debug_struct("Tool")
             .field("name", &self.name)
             .field("destructive", &self.destructive)
+            .field("safety", &self.safety)
             .field("sequential", &self.sequential)
             .finish_non_exhaustive()
     }

@@ -5,6 +5,7 @@ mod timeout;
 mod or_else;
 mod map;
 mod named;
+mod once;
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -14,9 +15,11 @@ use crate::error::{Error, Result};
 use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::name::Name;
+use crate::safety::Safety;
 
 pub use map::Map;
 pub use named::Named;
+pub use once::Once;
 pub use or_else::OrElse;
 pub use retry::Retry;
 pub use timeout::Timeout;
@@ -114,6 +117,28 @@ impl<S> Wrapped<S> {
         Wrapped(OrElse::new(self.0, other))
     }
 
+    /// Declares that the step is not idempotent: after a crash in the middle of it, it isn't run
+    /// again without being asked.
+    ///
+    /// ```
+    /// use loom_core::{Error, IntoStep, Loom, Result, Safety, step};
+    ///
+    /// async fn charge(cents: u64) -> Result<String> {
+    ///     Ok(format!("charged {cents} cents"))
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let charge = step(charge).once();
+    /// assert_eq!(charge.step_safety(), Safety::NotIdempotent);
+    /// let outcome = Loom::builder().build().session("alice").run(&charge, 500u64).await?;
+    /// assert_eq!(outcome.output, "charged 500 cents");
+    /// # Ok::<(), Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn once(self) -> Wrapped<Once<S>> {
+        Wrapped(Once::new(self.0))
+    }
+
     /// Changes what the step gives by a pure function.
     ///
     /// ```
@@ -182,5 +207,9 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Wrapped<S>
 
     fn step_kind(&self) -> Kind {
         Kind::Function
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.0.step_safety()
     }
 }

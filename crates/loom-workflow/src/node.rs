@@ -32,7 +32,7 @@ where
 {
     pub(crate) fn new(name: Name, step: S) -> Self {
         Self {
-            effect: Effect::new(EffectKind::Step, name).only_one().prepared(),
+            effect: Self::effect(name, &step).only_one(),
             step,
             types: PhantomData,
         }
@@ -41,10 +41,16 @@ where
     /// A step that runs several times below one effect; the times are told apart by their number.
     pub(crate) fn repeated(name: Name, step: S) -> Self {
         Self {
-            effect: Effect::new(EffectKind::Step, name).prepared(),
+            effect: Self::effect(name, &step),
             step,
             types: PhantomData,
         }
+    }
+
+    fn effect(name: Name, step: &S) -> Effect {
+        Effect::new(EffectKind::Step, name)
+            .with_safety(step.step_safety())
+            .prepared()
     }
 
     /// The `index`-th of several that may run at the same time.

@@ -4,6 +4,7 @@ use crate::context::RunContext;
 use crate::error::Result;
 use crate::info::Info;
 use crate::into_step::IntoStep;
+use crate::safety::Safety;
 use crate::wrap::Via;
 
 /// A step whose output is changed; made by [`Wrapped::map`](crate::Wrapped::map).
@@ -35,5 +36,9 @@ where
 
     fn step_info(&self) -> Info {
         self.inner.step_info()
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.inner.step_safety()
     }
 }

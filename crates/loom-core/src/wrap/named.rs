@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::name::Name;
+use crate::safety::Safety;
 use crate::wrap::Via;
 
 /// A step by another name; made by [`Wrapped::named`](crate::Wrapped::named).
@@ -35,5 +36,9 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Named<S> {
             name: self.name.clone(),
             ..self.inner.step_info().wrapped()
         }
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.inner.step_safety()
     }
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::event::Note;
 use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
+use crate::safety::Safety;
 use crate::wrap::Via;
 
 /// A step with another to fall back on; made by [`Wrapped::or_else`](crate::Wrapped::or_else).
@@ -46,5 +47,9 @@ where
         Info::new(first.node_name(), Kind::Function)
             .with_parts([first, other])
             .with_detail("the first that works")
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.first.step_safety().max(self.other.step_safety())
     }
 }

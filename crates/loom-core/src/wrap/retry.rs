@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::info::Info;
 use crate::into_step::IntoStep;
+use crate::safety::Safety;
 use crate::wrap::Via;
 
 /// A step that is tried again; made by [`Wrapped::retry`](crate::Wrapped::retry).
@@ -97,6 +98,10 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
 
     fn step_info(&self) -> Info {
         self.inner.step_info()
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.inner.step_safety()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::Info;
 use crate::into_step::IntoStep;
+use crate::safety::Safety;
 use crate::wrap::Via;
 
 /// A step with a time limit; made by [`Wrapped::timeout`](crate::Wrapped::timeout).
@@ -40,5 +41,9 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Timeout<S>
 
     fn step_info(&self) -> Info {
         self.inner.step_info()
+    }
+
+    fn step_safety(&self) -> Safety {
+        self.inner.step_safety()
     }
 }

@@ -26,6 +26,7 @@ mod spawned;
 mod late;
 mod closed_meanwhile;
 mod values;
+mod safety;
 mod unwritable;
 
 mod gates;

@@ -29,7 +29,8 @@ pub(crate) fn plan_nodes(draft: &Draft, flow: &Flow) -> Vec<PlanNode> {
     let node = |(node, innermost): (&DraftNode, &Option<usize>)| {
         let is_settled = settled.contains(node.name.as_str());
         PlanNode {
-            effect: visit_effect(&node.name, innermost.is_some(), is_settled),
+            effect: visit_effect(&node.name, innermost.is_some(), is_settled)
+                .with_safety(node.body.safety()),
             body: node.body.clone(),
             router: routers.remove(node.name.as_str()),
             is_settled,

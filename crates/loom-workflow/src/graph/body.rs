@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use loom_core::{BoxFuture, Data, Effect, Info, IntoStep, Result, RunContext};
+use loom_core::{BoxFuture, Data, Effect, Info, IntoStep, Result, RunContext, Safety};
 use serde_json::Value;
 
 use crate::graph::joined::{Deliveries, Inputs};
@@ -16,6 +16,8 @@ pub(crate) trait Body: Send + Sync {
     fn joins(&self) -> bool;
 
     fn info(&self) -> Info;
+
+    fn safety(&self) -> Safety;
 
     /// Runs it once, as the step that this visit is.
     fn run<'a>(
@@ -72,6 +74,10 @@ where
 
     fn info(&self) -> Info {
         self.step.step_info()
+    }
+
+    fn safety(&self) -> Safety {
+        self.step.step_safety()
     }
 
     fn run<'a>(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loom_core::{BoxFuture, Error, Info, Kind, Name, Result, RunContext};
+use loom_core::{BoxFuture, Error, Info, Kind, Name, Result, RunContext, Safety};
 use serde_json::Value;
 
 use crate::graph::Graph;
@@ -111,6 +111,10 @@ impl Body for Registered {
         }
     }
 
+    fn safety(&self) -> Safety {
+        self.body.safety()
+    }
+
     fn run<'a>(
         &'a self,
         cx: &'a RunContext,
@@ -131,6 +135,10 @@ impl Body for Unknown {
 
     fn info(&self) -> Info {
         Info::default()
+    }
+
+    fn safety(&self) -> Safety {
+        Safety::default()
     }
 
     fn run<'a>(

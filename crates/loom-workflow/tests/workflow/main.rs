@@ -15,6 +15,7 @@ mod interrupted;
 mod route;
 mod route_building;
 mod naming;
+mod safety;
 mod wrong_names;
 mod as_tool;
 mod tool_schema;
