@@ -58,7 +58,7 @@ pub struct Via<M>(PhantomData<M>);
 
 impl<S> Wrapped<S> {
     /// Tries again when the step fails with an error that a retry may help, `attempts` times in
-    /// all (0 counts as 1).
+    /// all.
     ///
     /// All attempts are one span, with a note for each further one. Between them it waits, twice
     /// as long each time (200 ms at first, 30 s at most, less by a random share); see
@@ -69,6 +69,14 @@ impl<S> Wrapped<S> {
     /// attempt uses it again instead of running it: only what failed runs anew. What must run in
     /// every attempt belongs into the step that is retried itself, and what was approved and failed
     /// is asked about anew.
+    ///
+    /// What isn't idempotent must not be done twice unasked. With an `attempts` above 1, a step that
+    /// is itself not idempotent ([`Wrapped::once`]) is refused, and so is, in a run without a journal,
+    /// a step that holds something that isn't: an agent's tool that doesn't declare otherwise.
+    /// [`Wrapped::repeating_effects`] allows both.
+    ///
+    /// # Errors
+    /// The run fails with `Invalid` for 0 attempts, and for what might be done twice.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -91,6 +99,9 @@ impl<S> Wrapped<S> {
 
     /// Fails the step with `Timeout` when it takes longer than this; whatever is open in it
     /// closes as cancelled (`timed_out`). Needs a Tokio runtime with time.
+    ///
+    /// # Errors
+    /// The run fails with `Invalid` for a limit of zero.
     pub fn timeout(self, limit: Duration) -> Wrapped<Timeout<S>> {
         Wrapped(Timeout::new(self.0, limit))
     }
@@ -177,6 +188,29 @@ impl<S> Wrapped<Retry<S>> {
     /// never longer than `wait_max`; each wait is cut by a random share of itself (full jitter).
     pub fn backoff(self, wait_initial: Duration, wait_max: Duration) -> Self {
         Self(self.0.backoff(wait_initial, wait_max))
+    }
+
+    /// Allows further attempts to do again what isn't idempotent.
+    ///
+    /// ```
+    /// use loom_core::{Error, ErrorKind, Loom, Result, step};
+    ///
+    /// async fn knock(times: u32) -> Result<u32> {
+    ///     Ok(times)
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let session = Loom::builder().build().session("alice");
+    /// let error = session.run(&step(knock).once().retry(3), 2u32).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    ///
+    /// let knocks = step(knock).once().retry(3).repeating_effects();
+    /// assert_eq!(session.run(&knocks, 2u32).await?.output, 2);
+    /// # Ok::<(), Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn repeating_effects(self) -> Self {
+        Self(self.0.repeating_effects())
     }
 
     /// Tries again on these errors instead of those that say a retry may help.

@@ -1,7 +1,9 @@
 //! A step that is tried again.
 
+mod hazard;
+
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::attributes::{Attributes, key};
@@ -12,12 +14,16 @@ use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::safety::Safety;
 use crate::wrap::Via;
+use hazard::Hazard;
 
 /// A step that is tried again; made by [`Wrapped::retry`](crate::Wrapped::retry).
 #[derive(Clone)]
 pub struct Retry<S> {
     inner: S,
     attempts: u32,
+    repeats_effects: bool,
+    /// Found once, since looking for it visits the whole definition.
+    hazard: OnceLock<Hazard>,
     wait_initial: Duration,
     wait_max: Duration,
     retry_if: Arc<dyn Fn(&Error) -> bool + Send + Sync>,
@@ -28,6 +34,8 @@ impl<S> Retry<S> {
         Self {
             inner,
             attempts,
+            repeats_effects: false,
+            hazard: OnceLock::new(),
             wait_initial: Duration::from_millis(200),
             wait_max: Duration::from_secs(30),
             retry_if: Arc::new(Error::is_retryable),
@@ -42,6 +50,13 @@ impl<S> Retry<S> {
         }
     }
 
+    pub(super) fn repeating_effects(self) -> Self {
+        Self {
+            repeats_effects: true,
+            ..self
+        }
+    }
+
     pub(super) fn retry_if(
         self,
         retry_if: impl Fn(&Error) -> bool + Send + Sync + 'static,
@@ -49,6 +64,30 @@ impl<S> Retry<S> {
         Self {
             retry_if: Arc::new(retry_if),
             ..self
+        }
+    }
+
+    /// Refuses attempts that make no sense, and those that might do something twice that mustn't
+    /// be done twice.
+    fn check<I, M>(&self, cx: &RunContext) -> Result<()>
+    where
+        S: IntoStep<I, M>,
+    {
+        if self.attempts == 0 {
+            return Err(Error::invalid(
+                "`retry(0)` would never run the step: it counts all attempts, the first one too",
+            ));
+        }
+        if self.attempts == 1 || self.repeats_effects {
+            return Ok(());
+        }
+        let hazard = self
+            .hazard
+            .get_or_init(|| Hazard::of(&self.inner.step_info(), self.inner.step_safety()));
+        match hazard {
+            Hazard::Itself(why) => Err(Error::invalid(why.as_str())),
+            Hazard::Inside(why) if !cx.has_journal() => Err(Error::invalid(why.as_str())),
+            Hazard::Inside(_) | Hazard::None => Ok(()),
         }
     }
 
@@ -69,6 +108,7 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
     type Out = S::Out;
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
+        self.check(cx)?;
         let (mut attempt, before) = (1, cx.children());
         loop {
             let error = match self.inner.run_step(cx, input.clone()).await {

@@ -27,6 +27,7 @@ mod late;
 mod closed_meanwhile;
 mod values;
 mod safety;
+mod repeating;
 mod unwritable;
 
 mod gates;

@@ -64,7 +64,11 @@ fn a_step_by_hand_announces_what_its_step_declares() {
     };
     assert_eq!(
         block_on(session.run(&desk, "")).unwrap().output,
-        (Safety::Idempotent, Safety::NotIdempotent, Safety::NotIdempotent)
+        (
+            Safety::Idempotent,
+            Safety::NotIdempotent,
+            Safety::NotIdempotent
+        )
     );
 }
 
@@ -75,7 +79,10 @@ fn every_wrapper_is_as_dangerous_as_what_it_holds() {
     }
     let limit = Duration::from_secs(1);
     let once = || step(shows).once();
-    assert_eq!(safety(step(shows).retry(2).timeout(limit)), [Safety::Idempotent; 2]);
+    assert_eq!(
+        safety(step(shows).retry(2).timeout(limit)),
+        [Safety::Idempotent; 2]
+    );
     let dangerous = [
         safety(once()),
         safety(once().named("it")),
@@ -110,7 +117,12 @@ impl Runnable<String> for Desk {
 #[test]
 fn the_whole_is_as_dangerous_as_its_most_dangerous_part() {
     let desk = step(Desk).timeout(Duration::from_secs(1));
-    let desk = |_: ()| (IntoStep::<String, _>::step_info(&desk).safety, desk.step_safety());
+    let desk = |_: ()| {
+        (
+            IntoStep::<String, _>::step_info(&desk).safety,
+            desk.step_safety(),
+        )
+    };
     assert_eq!(desk(()), (Safety::NotIdempotent, Safety::Idempotent));
 }
 
@@ -128,6 +140,9 @@ fn safety_changes_no_definition() {
     ] {
         assert_ne!(one.safety, other.safety);
         assert_eq!(other.difference_from(&one), None);
-        assert_eq!(one.definition_hash().unwrap(), other.definition_hash().unwrap());
+        assert_eq!(
+            one.definition_hash().unwrap(),
+            other.definition_hash().unwrap()
+        );
     }
 }
