@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures::future::BoxFuture;
 
 use crate::context::RunContext;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// One of several branches that run concurrently; see [`RunContext::join`].
 #[must_use = "a branch does nothing until it is joined"]
@@ -39,8 +39,8 @@ impl<'a, T> Branch<'a, T> {
 }
 
 impl RunContext {
-    /// Runs branches of this effect concurrently, at most `concurrency_max` at a time (0 counts
-    /// as 1), begun in order; gives their outputs in order whatever ends first.
+    /// Runs branches of this effect concurrently, at most `concurrency_max` at a time, begun in
+    /// order; gives their outputs in order whatever ends first.
     ///
     /// The first branch that fails ends the others: what is open in them closes as cancelled
     /// (`sibling_failed`, or `limit_reached` for a limit of the whole tree). A branch that waits
@@ -50,7 +50,7 @@ impl RunContext {
     /// Nothing is spawned. Everything runs on the caller's task.
     ///
     /// # Errors
-    /// The first failure; `Paused` with every question.
+    /// The first failure; `Paused` with every question; `Invalid` for a `concurrency_max` of 0.
     ///
     /// ```
     /// use loom_core::{Branch, Loom, Result, RunContext};
@@ -78,6 +78,11 @@ impl RunContext {
         concurrency_max: usize,
         branches: impl IntoIterator<Item = Branch<'a, T>>,
     ) -> Result<Vec<T>> {
+        if concurrency_max == 0 {
+            return Err(Error::invalid(
+                "`join` of 0 at a time: then nothing could run",
+            ));
+        }
         let mut waiting: VecDeque<Branch<'a, T>> = branches.into_iter().collect();
         if waiting.len() == 1
             && let Some(only) = waiting.pop_front()

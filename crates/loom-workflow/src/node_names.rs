@@ -56,7 +56,15 @@ impl NodeNames {
         }
     }
 
-    /// What is wrong with the names given so far.
+    /// Notes a cap of a node's that lets nothing run.
+    pub(crate) fn check_cap(&mut self, node: &Name, cap: &str, is_zero: bool) {
+        if is_zero {
+            self.wrong
+                .push(format!("{node:?}: {cap} is 0: then nothing could run"));
+        }
+    }
+
+    /// What is wrong with the names and caps given so far.
     pub(crate) fn into_wrong(self) -> Vec<String> {
         self.wrong
     }

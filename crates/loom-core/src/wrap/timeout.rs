@@ -28,6 +28,11 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Timeout<S>
     type Out = S::Out;
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
+        if self.limit.is_zero() {
+            return Err(Error::invalid(
+                "`timeout` of zero leaves the step no time: give it some",
+            ));
+        }
         let mut body = Box::pin(self.inner.run_step(cx, input));
         if let Ok(result) = tokio::time::timeout(self.limit, &mut body).await {
             return result;

@@ -28,6 +28,7 @@ mod closed_meanwhile;
 mod values;
 mod safety;
 mod repeating;
+mod zeros;
 mod unwritable;
 
 mod gates;

@@ -14,7 +14,8 @@ use crate::payload::Payload;
 
 impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
     /// Runs a step for every item of the list the chain gives so far, at most `concurrency_max` at
-    /// a time (0 counts as 1), begun in order; gives the outputs in order whatever ends first.
+    /// a time, begun in order; gives the outputs in order whatever ends first. A `concurrency_max` of 0 is
+    /// an `Invalid` error of the workflow's runs.
     ///
     /// The items are told apart by their index, `NAME[0]`, `NAME[1]` and so on. The first failure
     /// cancels the others and begins nothing more; an item that waits for an answer begins nothing
@@ -111,11 +112,13 @@ impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
         O: Send + 'static,
     {
         let name = self.names.of_step(&info, self.outline.len() + 1);
+        self.names
+            .check_cap(&name, "concurrency_max", concurrency_max == 0);
         self.outline
             .then(node_info(&name, info).with_detail(detail));
         self.with_node(EachNode {
             step: node(name),
-            concurrency_max: concurrency_max.max(1),
+            concurrency_max,
             finish,
             types: PhantomData,
         })

@@ -9,8 +9,9 @@ use crate::payload::Payload;
 
 impl<I: Data, T: Data> Chain<I, T> {
     /// Runs a step on what the chain gives so far, then on its own output, until `until` is true
-    /// of that: at least once and at most `repeat_max` times (0 counts as 1). The times are told
-    /// apart by their number: `NAME`, `NAME#2` and so on.
+    /// of that: at least once and at most `repeat_max` times. The times are told apart by their
+    /// number: `NAME`, `NAME#2` and so on. A `repeat_max` of 0 is an `Invalid` error of the
+    /// workflow's runs.
     ///
     /// `until` must be pure: a run that is resumed asks it again about what was recorded.
     ///
@@ -49,9 +50,9 @@ impl<I: Data, T: Data> Chain<I, T> {
         M: 'static,
         S: IntoStep<J, M, Out = T>,
     {
-        let repeat_max = repeat_max.max(1);
         let info = step.step_info();
         let name = self.names.of_step(&info, self.outline.len() + 1);
+        self.names.check_cap(&name, "repeat_max", repeat_max == 0);
         let detail = format!("at most {repeat_max} times");
         self.outline
             .then_again(node_info(&name, info).with_detail(detail));

@@ -80,8 +80,8 @@ async fn outputs_are_in_the_order_of_the_items_whatever_ends_first() {
 }
 
 #[tokio::test]
-async fn no_more_run_at_a_time_than_was_said_and_0_counts_as_1() {
-    for (concurrency_max, expected) in [(0, 1), (1, 1), (3, 3), (100, 20)] {
+async fn no_more_run_at_a_time_than_was_said() {
+    for (concurrency_max, expected) in [(1, 1), (3, 3), (100, 20)] {
         let (step, most) = counted();
         let (_, session) = recorded();
         let workflow = Workflow::chain("counted").each(concurrency_max, step);

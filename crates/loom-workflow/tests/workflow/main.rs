@@ -16,6 +16,7 @@ mod route;
 mod route_building;
 mod naming;
 mod safety;
+mod zeros;
 mod wrong_names;
 mod as_tool;
 mod tool_schema;

@@ -42,14 +42,12 @@ async fn a_step_runs_on_its_own_output_until_that_is_good() {
 }
 
 #[tokio::test]
-async fn a_step_runs_at_least_once_and_a_cap_of_0_counts_as_1() {
-    for repeat_max in [0, 1] {
-        let (_, session) = recorded();
-        let outcome = session.run(&halving(repeat_max), 0u64).await.unwrap();
-        assert_eq!(outcome.visited, ["halve"]);
-        let error = session.run(&halving(repeat_max), 8u64).await.unwrap_err();
-        assert_eq!(error.message(), "halve: repeat_max 1 reached");
-    }
+async fn a_step_runs_at_least_once() {
+    let (_, session) = recorded();
+    let outcome = session.run(&halving(1), 0u64).await.unwrap();
+    assert_eq!(outcome.visited, ["halve"]);
+    let error = session.run(&halving(1), 8u64).await.unwrap_err();
+    assert_eq!(error.message(), "halve: repeat_max 1 reached");
 }
 
 #[tokio::test]
