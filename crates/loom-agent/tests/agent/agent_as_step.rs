@@ -2,7 +2,7 @@
 
 use loom_agent::{Agent, EchoModel, Prompt};
 use loom_core::{
-    Info, IntoStep, Kind, Result, RunContext, Runnable, Step, Tool, ViaRunnable, step,
+    Info, IntoStep, Kind, Result, RunContext, Runnable, Safety, Step, Tool, ViaRunnable, step,
 };
 use serde_json::json;
 
@@ -120,6 +120,7 @@ fn an_agent_says_what_it_is_and_which_tools_it_has() {
     let agent = agent.tool(Tool::new("nod", "Nods.", nod)).build().unwrap();
     let nod = Info::new("nod", Kind::Function);
     let tool = nod.clone().with_parts([nod]);
+    let tool = tool.with_safety(Safety::NotIdempotent);
     let info = Info::new("", Kind::Agent).with_parts([tool]);
     assert_eq!(agent.info(), info);
     assert_eq!(info.node_name(), "agent_node");

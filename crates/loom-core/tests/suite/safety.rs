@@ -74,25 +74,25 @@ fn a_step_by_hand_announces_what_its_step_declares() {
 
 #[test]
 fn every_wrapper_is_as_dangerous_as_what_it_holds() {
-    fn safety<M>(step: impl IntoStep<String, M, Out = Safety>) -> [Safety; 2] {
+    fn safety<M>(step: &impl IntoStep<String, M, Out = Safety>) -> [Safety; 2] {
         [step.step_safety(), step.step_info().safety]
     }
     let limit = Duration::from_secs(1);
     let once = || step(shows).once();
     assert_eq!(
-        safety(step(shows).retry(2).timeout(limit)),
+        safety(&step(shows).retry(2).timeout(limit)),
         [Safety::Idempotent; 2]
     );
     let dangerous = [
-        safety(once()),
-        safety(once().named("it")),
-        safety(once().timeout(limit)),
-        safety(once().retry(2)),
-        safety(once().map(|it: Safety| it)),
-        safety(once().or_else(shows)),
-        safety(step(shows).or_else(once())),
-        safety(Step::new(once())),
-        safety(step(Step::new(once())).named("it")),
+        safety(&once()),
+        safety(&once().named("it")),
+        safety(&once().timeout(limit)),
+        safety(&once().retry(2)),
+        safety(&once().map(|it: Safety| it)),
+        safety(&once().or_else(shows)),
+        safety(&step(shows).or_else(once())),
+        safety(&Step::new(once())),
+        safety(&step(Step::new(once())).named("it")),
     ];
     assert_eq!(dangerous, [[Safety::NotIdempotent; 2]; 9]);
 }
