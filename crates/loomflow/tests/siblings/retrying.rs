@@ -34,7 +34,9 @@ fn desk(done: &Done, failures: usize, attempts: u32) -> Workflow<String, String>
         .build();
     let clerk = Agent::builder("Help.").named("clerk");
     let clerk = clerk.model(shaky(done, failures)).tool(refund.as_tool());
-    let clerk = step(clerk.build().unwrap()).retry(attempts);
+    let clerk = step(clerk.build().unwrap())
+        .retry(attempts)
+        .repeating_effects();
     Workflow::chain::<String>("support")
         .then(gate)
         .then(clerk)
