@@ -1,5 +1,5 @@
-//! A graph with a cycle that waits for a person: it pauses with a draft, and goes on with the
-//! answer in another process (a `Loom` made anew stands for it), until the draft is approved.
+//! A graph with a cycle that waits for a person: it pauses with a draft, and is resumed with
+//! the answer in another process (a new `Loom` stands for it), until the draft is approved.
 //! An answer is `yes`, or what to add; when there are no more, the run stays paused.
 //!
 //! ```text
@@ -14,7 +14,7 @@ async fn write(text: String) -> Result<String> {
     Ok(format!("{text}."))
 }
 
-/// Pauses until somebody answers; what it gives is recorded, so nobody is asked twice.
+/// Pauses until somebody answers; what it returns is recorded, so nobody is asked twice.
 async fn review(cx: RunContext, draft: String) -> Result<(String, String)> {
     let said: String = cx.ask("ok", format!("Send {draft:?}?")).await?;
     Ok((draft, said))
@@ -64,13 +64,13 @@ async fn main() -> Result<()> {
     for answer in answers {
         let Err(error) = &result else { break };
         // Only a paused run has questions.
-        let (Some(run), [question]) = (error.run(), error.questions()) else {
+        let (Some(report), [question]) = (error.report(), error.questions()) else {
             break;
         };
         println!("{} {answer}", question.body);
-        let (session, run_id) = (session(), run.run_id.clone());
+        let (session, run_id) = (session(), report.run_id.clone());
         session.answer(&run_id, &question.path, answer).await?;
-        result = session.resume::<String, _, _>(&run_id, &letter).await;
+        result = session.resume(&run_id, &letter).await;
     }
     let said = result.map_or_else(|error| error.message().to_owned(), |it| it.output);
     println!("{said}\n");

@@ -10,7 +10,7 @@
 
 use std::process::ExitCode;
 
-use loomflow::{GraphSpec, Loom, Result, ResultExt, Steps};
+use loomflow::{GraphSpec, Loom, Result, ResultExt, RunError, Steps};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/graph_from_file/triage.toml");
 
@@ -37,7 +37,7 @@ fn steps() -> Steps {
         .router("lowercase", |label: &str| label.to_lowercase())
 }
 
-async fn run(path: &str, text: &str) -> Result<()> {
+async fn run(path: &str, text: &str) -> Result<(), RunError> {
     let file = std::fs::read_to_string(path).invalid().context(path)?;
     let spec = GraphSpec::from_toml(&file)?;
     // Checked as a whole when it is built; what nodes hand to each other, when it runs.
@@ -63,7 +63,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             eprintln!("graph_from_file: {error}");
             // Before anything ran, it is the file that is wrong.
-            ExitCode::from(if error.run().is_some() { 1 } else { 2 })
+            ExitCode::from(if error.report().is_some() { 1 } else { 2 })
         }
     }
 }

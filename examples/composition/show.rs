@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use loomflow::audit::{self, Audit, Row, Verdict};
-use loomflow::{Error, Outcome, RecordedSpan, Recorder, Report, Result};
+use loomflow::{Outcome, RecordedSpan, Recorder, Report, RunError, RunErrorKind};
 use opentelemetry::{Array, StringValue, Value as OtelValue};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use serde_json::{Map, Value, json};
 
 /// A run's result and all that was recorded of it.
 pub(crate) struct Record {
-    pub(crate) result: Result<Outcome<String>>,
+    pub(crate) result: Result<Outcome<String>, RunError>,
     pub(crate) audit: Audit,
     pub(crate) recorder: Recorder,
     #[expect(dead_code, reason = "held, since dropping it would empty the exporter")]
@@ -25,11 +25,11 @@ impl Record {
     fn report(&self) -> Option<&Report> {
         match &self.result {
             Ok(outcome) => Some(outcome.report()),
-            Err(error) => error.run(),
+            Err(ended) => ended.report(),
         }
     }
 
-    fn error(&self) -> Option<&Error> {
+    fn error(&self) -> Option<&RunError> {
         self.result.as_ref().err()
     }
 }
@@ -83,7 +83,7 @@ impl Failure {
     fn of(record: &Record, log: &audit::Report, exported: &[SpanData]) -> Option<Self> {
         if let Some(error) = record.error() {
             return Some(Self {
-                kind: error.kind().as_str().to_owned(),
+                kind: kind_of(error).to_owned(),
                 message: error.message().to_owned(),
                 path: error.path().map(str::to_owned),
             });
@@ -108,6 +108,14 @@ impl Failure {
             message: "its span wasn't exported".to_owned(),
             path: Some(lost.path.clone()),
         })
+    }
+}
+
+/// How the run ended in a word; one that failed, as what.
+fn kind_of(ended: &RunError) -> &'static str {
+    match ended.kind() {
+        RunErrorKind::Failed => ended.error().kind().as_str(),
+        other => other.as_str(),
     }
 }
 

@@ -77,6 +77,8 @@ impl Agent {
             format!("Ask the `{}` agent.", self.name()),
             ask,
         )
+        // What it does again when it is entered again, its tools declare themselves.
+        .idempotent()
         .made_of(self.info())
     }
 }
@@ -86,7 +88,7 @@ impl Runnable<Prompt> for Agent {
 
     async fn run(&self, cx: &RunContext, input: Prompt) -> Result<String> {
         let it = &*self.0;
-        cx.perform_with(it.run.clone(), input, |cx, input| async move {
+        cx.perform(it.run.clone(), input, |cx, input| async move {
             turns::answer(it, &cx, input).await
         })
         .await

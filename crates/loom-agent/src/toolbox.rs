@@ -1,8 +1,12 @@
 //! `Toolbox`: an agent's tools, with arguments checked before anything runs.
 
+use std::sync::Arc;
+
 use loom_core::{
     Branch, Effect, Error, ErrorKind, Info, Name, Result, RunContext, Tool, ToolOutput,
 };
+
+use serde_json::Value;
 
 use crate::message::{ToolCall, ToolResult};
 use crate::model::ToolSpec;
@@ -24,7 +28,7 @@ pub(crate) struct Toolbox {
 
 struct Checked {
     tool: Tool,
-    schema: jsonschema::Validator,
+    schema: Arc<jsonschema::Validator>,
 }
 
 impl Toolbox {
@@ -50,10 +54,15 @@ impl Toolbox {
                     let spec =
                         ToolSpec::new(tool.name().clone(), tool.description().to_owned(), schema);
                     toolbox.specs.push(spec);
-                    toolbox.tools.push(Checked {
-                        tool,
-                        schema: validator,
-                    });
+                    let schema = Arc::new(validator);
+                    let (name, person) = (tool.name().clone(), schema.clone());
+                    // Arguments that a person changed have to fit like a model's.
+                    let tool =
+                        tool.checking(move |arguments| match misfits(&person, &name, arguments) {
+                            None => Ok(()),
+                            Some(misfits) => Err(Error::invalid(misfits)),
+                        });
+                    toolbox.tools.push(Checked { tool, schema });
                 }
                 Err(error) => wrong.push(format!(
                     "the schema of the tool {:?} is no schema: {error}",
@@ -77,19 +86,20 @@ impl Toolbox {
     }
 
     /// Calls the tools a reply asks for, several at a time; the results are in the order of the
-    /// calls. An error that ends the tree ends the other calls too; any other is a result.
+    /// calls. Any error is a result, but that the run ends or waits.
     pub(crate) async fn call_all(
         &self,
         cx: &RunContext,
         calls: &[ToolCall],
     ) -> Result<Vec<ToolResult>> {
         let (accepted, surplus) = calls.split_at(calls.len().min(CALLS_MAX));
-        let branches = accepted
-            .iter()
-            .map(|call| Branch::new(self.call(cx, call)).alone(self.is_sequential(call)));
+        let branches = accepted.iter().map(|call| {
+            let branch = Branch::of_one_effect(move |cx| async move { self.call(&cx, call).await });
+            branch.alone(self.is_sequential(call))
+        });
         let mut results = cx.join(CONCURRENCY_MAX, branches).await?;
         for call in surplus {
-            results.push(self.refuse_surplus(cx, call)?);
+            results.push(self.refuse_surplus(cx, call).await?);
         }
         Ok(results)
     }
@@ -100,13 +110,14 @@ impl Toolbox {
                 Effect::tool(call.name.clone(), call.id.clone()).with_input(call.arguments.clone());
             return told(
                 call,
-                cx.refuse(effect, Error::invalid(self.unknown(&call.name))),
+                cx.refuse(effect, Error::invalid(self.unknown(&call.name)))
+                    .await,
             );
         };
         let tool = &checked.tool;
-        if let Some(misfits) = checked.misfits(call) {
+        if let Some(misfits) = misfits(&checked.schema, &call.name, &call.arguments) {
             let effect = tool.effect(call.id.clone(), call.arguments.clone());
-            return told(call, cx.refuse(effect, Error::invalid(misfits)));
+            return told(call, cx.refuse(effect, Error::invalid(misfits)).await);
         }
         told_of(
             call,
@@ -114,13 +125,13 @@ impl Toolbox {
         )
     }
 
-    fn refuse_surplus(&self, cx: &RunContext, call: &ToolCall) -> Result<ToolResult> {
+    async fn refuse_surplus(&self, cx: &RunContext, call: &ToolCall) -> Result<ToolResult> {
         let message = format!(
             "too many tool calls in one reply: only the first {CALLS_MAX} were made; call it again"
         );
         let effect =
             Effect::tool(call.name.clone(), call.id.clone()).with_input(call.arguments.clone());
-        told(call, cx.refuse(effect, Error::invalid(message)))
+        told(call, cx.refuse(effect, Error::invalid(message)).await)
     }
 
     fn is_sequential(&self, call: &ToolCall) -> bool {
@@ -147,34 +158,31 @@ impl Toolbox {
     }
 }
 
-impl Checked {
-    /// What is wrong with a call's arguments, field by field.
-    fn misfits(&self, call: &ToolCall) -> Option<String> {
-        // Nearly all calls fit, and to see that costs less than to look for errors.
-        if self.schema.is_valid(&call.arguments) {
-            return None;
-        }
-        let errors = self.schema.iter_errors(&call.arguments);
-        let fields: Vec<String> = errors
-            .take(ARGUMENT_ERRORS_MAX)
-            .map(|error| {
-                // The message repeats the value, which may be of any length.
-                let message = cut(&error.to_string(), ARGUMENT_ERROR_CHARS_MAX);
-                match error.instance_path().to_string() {
-                    root if root.is_empty() => message,
-                    field => format!("{field}: {message}"),
-                }
-            })
-            .collect();
-        if fields.is_empty() {
-            return None;
-        }
-        Some(format!(
-            "the arguments of {:?} don't fit its schema: {}",
-            call.name,
-            fields.join("; ")
-        ))
+/// What is wrong with a call's arguments, field by field.
+fn misfits(schema: &jsonschema::Validator, tool: &Name, arguments: &Value) -> Option<String> {
+    // Nearly all calls fit, and to see that costs less than to look for errors.
+    if schema.is_valid(arguments) {
+        return None;
     }
+    let errors = schema.iter_errors(arguments);
+    let fields: Vec<String> = errors
+        .take(ARGUMENT_ERRORS_MAX)
+        .map(|error| {
+            // The message repeats the value, which may be of any length.
+            let message = cut(&error.to_string(), ARGUMENT_ERROR_CHARS_MAX);
+            match error.instance_path().to_string() {
+                root if root.is_empty() => message,
+                field => format!("{field}: {message}"),
+            }
+        })
+        .collect();
+    if fields.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "the arguments of {tool:?} don't fit its schema: {}",
+        fields.join("; ")
+    ))
 }
 
 /// At most this many characters of the text.
@@ -195,12 +203,10 @@ fn told_of(call: &ToolCall, given: Result<ToolOutput>) -> Result<ToolResult> {
 
 /// The error as the model's result, unless it is one that no model is told.
 fn told(call: &ToolCall, error: Error) -> Result<ToolResult> {
-    if error.ends_tree() {
-        return Err(error);
-    }
     let text = match error.kind() {
+        ErrorKind::Stopped => return Err(error),
         ErrorKind::Denied => format!("denied: {}", error.message()),
-        ErrorKind::Interrupted => format!("stopped by a limit: {}", error.message()),
+        ErrorKind::LimitReached => format!("stopped by a limit: {}", error.message()),
         _ => format!("error: {}", error.message()),
     };
     Ok(result(call, text, true))

@@ -35,7 +35,7 @@ pub(crate) async fn answer(agent: &Definition, cx: &RunContext, prompt: Prompt) 
             effect = effect.with_input(asked.clone());
         }
         let Turn { reply, results } = cx
-            .perform(effect, |turn_cx| {
+            .perform(effect, (), |turn_cx, ()| {
                 let request = Request::new(&agent.instructions, &messages, agent.toolbox.specs());
                 let spent = &spent;
                 async move {
@@ -80,7 +80,7 @@ async fn ask_model(
     if limits.tokens_max.is_some() || limits.cost_micro_usd_max.is_some() {
         effect = effect.reserving(request.tokens_estimate(), 0);
     }
-    cx.perform(effect, |cx| async move {
+    cx.perform(effect, (), |cx, ()| async move {
         let mut reply = agent.model.stream(&cx, &request).await?;
         reply.calls.iter_mut().for_each(ToolCall::refuse_depth);
         cx.spend(reply.tokens);

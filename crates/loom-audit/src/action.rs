@@ -32,8 +32,10 @@ pub(crate) enum Remark {
     LimitReached,
     /// It is for another user than the run.
     ActingAs,
-    /// The run goes on after a pause or a crash.
+    /// The run is resumed after a pause or a crash.
     Resumed,
+    /// It was begun in an earlier attempt, and nothing tells how it ended.
+    Unfinished,
 }
 
 /// The effects that have an opening and a closing row.
@@ -104,7 +106,7 @@ impl Action {
 }
 
 impl Remark {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::PermissionDenied,
         Self::ApprovalRequested,
         Self::ApprovalGranted,
@@ -113,6 +115,7 @@ impl Remark {
         Self::LimitReached,
         Self::ActingAs,
         Self::Resumed,
+        Self::Unfinished,
     ];
 
     fn word(self) -> &'static str {
@@ -125,6 +128,7 @@ impl Remark {
             Self::LimitReached => "limit_reached",
             Self::ActingAs => "acting_as",
             Self::Resumed => "resumed",
+            Self::Unfinished => "unfinished",
         }
     }
 
@@ -134,13 +138,17 @@ impl Remark {
             | Self::ApprovalRequested
             | Self::ApprovalGranted
             | Self::ApprovalRefused => "gate",
-            Self::Retry | Self::LimitReached | Self::ActingAs | Self::Resumed => "system",
+            Self::Retry
+            | Self::LimitReached
+            | Self::ActingAs
+            | Self::Resumed
+            | Self::Unfinished => "system",
         }
     }
 }
 
 impl Family {
-    const ALL: [Self; 4] = [Self::Workflow, Self::Step, Self::Run, Self::Tool];
+    pub(crate) const ALL: [Self; 4] = [Self::Workflow, Self::Step, Self::Run, Self::Tool];
 
     /// The family of an effect that has one; turns have no rows, model calls one when they are over.
     pub(crate) fn of(kind: EffectKind) -> Option<Self> {
@@ -151,6 +159,11 @@ impl Family {
             EffectKind::Tool => Some(Self::Tool),
             EffectKind::Turn | EffectKind::Model => None,
         }
+    }
+
+    /// Whether it is a run by itself.
+    pub(crate) fn is_run(self) -> bool {
+        matches!(self, Self::Workflow | Self::Run)
     }
 
     fn opening(self) -> &'static str {
@@ -251,7 +264,7 @@ mod tests {
             .chain(End::ALL.map(Action::ModelCall))
             .chain(Remark::ALL.map(Action::Remark))
             .collect();
-        assert_eq!(all.len(), 42);
+        assert_eq!(all.len(), 43);
         for action in all {
             let end = action.end().map(End::as_str);
             assert_eq!(Action::read(action.word(), end), Some(action));

@@ -200,7 +200,7 @@ impl AuditBuilder {
     /// Opens the log: writes its first entry.
     ///
     /// # Errors
-    /// `Internal` if the operating system gives no random numbers.
+    /// `Failed` if the operating system gives no random numbers.
     pub fn build(self) -> Result<Audit> {
         let id = match self.log_id {
             Some(id) => id,

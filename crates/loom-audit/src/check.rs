@@ -1,20 +1,17 @@
 //! `Check`: a log's lines, one after the other, held against what a writer writes.
 
-use std::collections::{HashMap, HashSet};
-
-use loom_core::{SpanId, TraceId};
 use ring::hmac;
 use uuid::Uuid;
 
-use crate::action::{Action, Family};
 use crate::anchors::{Anchors, Expected};
+use crate::counts::Counts;
 use crate::entry::Opening;
 use crate::findings::Findings;
 use crate::hash::{Hex, NO_LEAF, mac_fits, payload_hash};
 use crate::key::AuditKey;
 use crate::read::{Entry, Unread};
-use crate::report::{OpenEffect, Report, Verdict};
-use crate::shape::{Shape, Subject};
+use crate::report::{Report, Verdict};
+use crate::shape::Shape;
 
 pub(crate) struct Check<'a> {
     keys: Vec<(hmac::Key, String)>,
@@ -30,6 +27,8 @@ pub(crate) struct Check<'a> {
     /// Where the log stood before the first line that doesn't parse.
     before_tear: Option<Place>,
     parsed: u64,
+    /// How many lines are signed entries.
+    entries: u64,
     counts: Counts,
 }
 
@@ -45,18 +44,6 @@ enum Next {
     After(Place),
     /// Any later than this number: what was in between can't be told.
     LaterThan(u64),
-}
-
-#[derive(Default)]
-struct Counts {
-    entries: u64,
-    events: u64,
-    runs: u64,
-    users: HashSet<String>,
-    /// Whether lines are missing, so that what a row closes may have been opened in one of them.
-    lost: bool,
-    /// Several of one key if two looms with the same injected ids share a log.
-    open: HashMap<(TraceId, SpanId, Family), Vec<OpenEffect>>,
 }
 
 impl<'a> Check<'a> {
@@ -76,6 +63,7 @@ impl<'a> Check<'a> {
             safe: 0,
             before_tear: None,
             parsed: 0,
+            entries: 0,
             counts: Counts::default(),
         }
     }
@@ -110,7 +98,7 @@ impl<'a> Check<'a> {
     /// A line is there that can't be believed: what it was isn't known, nor whether it is one.
     fn lose(&mut self) {
         self.next = Next::LaterThan(self.last.seq);
-        self.counts.lost = true;
+        self.counts.lose();
     }
 
     fn entry(&mut self, entry: &Entry<'_>) {
@@ -126,7 +114,7 @@ impl<'a> Check<'a> {
             self.lose();
             return;
         };
-        self.counts.entries += 1;
+        self.entries += 1;
         self.findings
             .vouch(header.ds.min(header.seq.saturating_sub(1)));
         self.check_log(header.log);
@@ -207,7 +195,7 @@ impl<'a> Check<'a> {
     }
 
     pub(crate) fn finish(mut self) -> Report {
-        if self.parsed > 0 && self.counts.entries == 0 {
+        if self.parsed > 0 && self.entries == 0 {
             // Nothing else that was found means anything.
             self.findings = Findings::default();
             let what = "no mac in the log fits a given key".to_owned();
@@ -234,8 +222,7 @@ impl<'a> Check<'a> {
 
     fn report(self, end: Place, anchored: u64) -> Report {
         let (verdict, findings, findings_more) = self.findings.into_parts();
-        let mut open: Vec<OpenEffect> = self.counts.open.into_values().flatten().collect();
-        open.sort_by_key(|it| it.seq);
+        let counted = self.counts.finish();
         Report {
             verdict,
             findings,
@@ -244,54 +231,14 @@ impl<'a> Check<'a> {
             size: end.seq,
             head: end.leaf.to_string(),
             anchored,
-            entries: self.counts.entries,
-            events: self.counts.events,
-            users: self.counts.users.len() as u64,
-            runs: self.counts.runs,
-            open,
+            entries: self.entries,
+            events: counted.events,
+            users: counted.users,
+            runs: counted.runs,
+            open: counted.open,
+            late: counted.late,
+            late_more: counted.late_more,
         }
-    }
-}
-
-impl Counts {
-    /// Counts a row; says what is wrong with it if it closes what isn't open.
-    fn event(&mut self, seq: u64, subject: &Subject) -> Option<String> {
-        self.events += 1;
-        if let Some(user) = &subject.user
-            && !self.users.contains(user.as_str())
-        {
-            self.users.insert(user.as_str().to_owned());
-        }
-        let key = |family| (subject.trace, subject.span, family);
-        match subject.action {
-            Action::Opening(family) => {
-                self.runs += u64::from(matches!(family, Family::Workflow | Family::Run));
-                self.open.entry(key(family)).or_default().push(OpenEffect {
-                    seq,
-                    action: subject.action.word().to_owned(),
-                    name: subject.name.clone(),
-                    run: subject.run.clone(),
-                    span: subject.span,
-                });
-                None
-            }
-            Action::Closing(family, _) => self.close(key(family)),
-            // An effect that was refused has remarks and no opening, and a context that outlives
-            // its effect may add some after the closing.
-            Action::ModelCall(_) | Action::Remark(_) => None,
-        }
-    }
-
-    fn close(&mut self, key: (TraceId, SpanId, Family)) -> Option<String> {
-        let Some(open) = self.open.get_mut(&key) else {
-            let fault = format!("it closes {}, which isn't open", key.1);
-            return (!self.lost).then_some(fault);
-        };
-        open.pop();
-        if open.is_empty() {
-            self.open.remove(&key);
-        }
-        None
     }
 }
 

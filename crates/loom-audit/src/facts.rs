@@ -1,6 +1,8 @@
 //! Which facts the payload of each action holds.
 
-use loom_core::{Attributes, Closed, Effect, EffectKind, Look, Question, UserId, Whereabouts, key};
+use loom_core::{
+    Attributes, Closed, Effect, EffectKind, EffectView, Error, Look, Origin, Question, UserId, key,
+};
 use ring::hmac;
 use serde_json::{Map, Value};
 
@@ -8,7 +10,7 @@ use crate::action::Family;
 use crate::detail::Detail;
 use crate::entry::cut;
 use crate::json::Content;
-use crate::payload::Payload;
+use crate::payload::{Payload, unpanicked};
 
 /// How facts are written: how many, and under which key digests are made.
 pub(crate) struct Facts {
@@ -20,7 +22,7 @@ impl Facts {
     pub(crate) fn opened(
         &self,
         family: Family,
-        cx: &Whereabouts,
+        cx: &EffectView,
         input: Option<&dyn Look>,
     ) -> Payload {
         let effect = cx.effect();
@@ -47,7 +49,7 @@ impl Facts {
         payload
     }
 
-    fn tool_call(&self, payload: &mut Payload, cx: &Whereabouts) {
+    fn tool_call(&self, payload: &mut Payload, cx: &EffectView) {
         let effect = cx.effect();
         payload.name("call", effect.attributes().text(key::CALL_ID));
         payload.known("turn", turn(cx));
@@ -91,7 +93,7 @@ impl Facts {
         payload
     }
 
-    pub(crate) fn model_call(&self, cx: &Whereabouts, closed: &Closed<'_>) -> Payload {
+    pub(crate) fn model_call(&self, cx: &EffectView, closed: &Closed<'_>) -> Payload {
         let effect = cx.effect();
         let fact = |name| {
             let known = closed.attributes.text(name);
@@ -121,17 +123,23 @@ impl Facts {
     /// What was asked and by whom, and why the answer was no, if it was.
     pub(crate) fn question(
         &self,
-        cx: &Whereabouts,
         question: &Question,
         refused: Option<&str>,
+        changed: Option<&Value>,
     ) -> Payload {
         let mut payload = Payload::new();
         payload.name("question", Some(&question.name));
-        payload.short("of", asker(cx, question));
+        payload.short("of", asker(question));
+        if let Some(arguments) = changed {
+            payload.long("changed", Content::Value(&self.digests(arguments)));
+        }
         if self.is_full() {
             payload.long("body", Content::Text(&question.body));
             if let Some(why) = refused {
                 payload.long("reason", Content::Text(why));
+            }
+            if let Some(arguments) = changed {
+                payload.long("input", Content::Value(arguments));
             }
         }
         payload
@@ -157,6 +165,20 @@ impl Facts {
         payload
     }
 
+    /// Which attempt begins.
+    pub(crate) fn resumed(attempt: u32) -> Payload {
+        let mut payload = Payload::new();
+        payload.short("attempt", attempt);
+        payload
+    }
+
+    /// An intent whose effect was cut off.
+    pub(crate) fn unfinished(attributes: &Attributes) -> Payload {
+        let mut payload = Payload::new();
+        payload.name("safety", attributes.text(key::SAFETY));
+        payload
+    }
+
     pub(crate) fn limit_reached(limit: &'static str, value: u64) -> Payload {
         let mut payload = Payload::new();
         payload.name("limit", Some(limit));
@@ -169,7 +191,7 @@ impl Facts {
         if self.is_full() {
             payload.looked("output", closed.output);
             if let Some(error) = closed.error {
-                payload.long("error", Content::Text(error.message()));
+                payload.long("error", Content::Text(&chain(error)));
             }
         }
     }
@@ -179,18 +201,39 @@ impl Facts {
     }
 }
 
-/// Who asked: a `gate`, or a `step` by `cx.ask`. Only the path tells, and without this any answer
-/// but "no" to a step's own question would look like a gate's grant.
-fn asker(cx: &Whereabouts, question: &Question) -> &'static str {
-    match question.path.starts_with(&format!("{}#ask:", cx.path())) {
-        true => "gate",
-        false => "step",
+/// Who asked: without this any answer but "no" to a step's own question would look like a gate's
+/// grant.
+fn asker(question: &Question) -> &'static str {
+    match question.origin {
+        Origin::Approval => "gate",
+        Origin::Unfinished => "journal",
+        _ => "step",
     }
+}
+
+/// How many sources of an error are written; one could be its own source.
+const MAX_SOURCES: usize = 64;
+
+/// An error's message and those of all its sources, a line each. One that says the same as the
+/// line before adds nothing: an error made of a foreign one has its words.
+fn chain(error: &Error) -> String {
+    let mut lines = vec![error.message().to_owned()];
+    let mut source = std::error::Error::source(error);
+    for _ in 0..MAX_SOURCES {
+        let Some(error) = source else { break };
+        // Users write how their errors are displayed, and what their sources are.
+        let line = unpanicked(|| Ok(error.to_string())).unwrap_or_else(|panicked| panicked);
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+        source = unpanicked(|| Ok(error.source())).unwrap_or_default();
+    }
+    lines.join("\n")
 }
 
 /// Whether this is a root that runs without the default permissions; below one the attribute is
 /// only somebody's word.
-fn are_permissions_off(cx: &Whereabouts) -> bool {
+fn are_permissions_off(cx: &EffectView) -> bool {
     let permissions = cx.effect().attributes().text(key::PERMISSIONS);
     cx.parent().is_none() && permissions == Some("off")
 }
@@ -207,9 +250,9 @@ fn tokens(payload: &mut Payload, closed: &Closed<'_>) {
 }
 
 /// The turn of the nearest enclosing agent run, if this is part of one.
-fn turn(cx: &Whereabouts) -> Option<i64> {
+fn turn(cx: &EffectView) -> Option<i64> {
     std::iter::successors(cx.parent(), |cx| cx.parent())
-        .map(Whereabouts::effect)
+        .map(EffectView::effect)
         .take_while(|effect| !effect.kind().is_run())
         .find(|effect| effect.kind() == EffectKind::Turn)
         .and_then(|turn| turn.attributes().int(key::TURN))

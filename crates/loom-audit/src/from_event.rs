@@ -1,6 +1,8 @@
 //! Which event makes which row.
 
-use loom_core::{Attributes, Closed, EffectKind, Event, EventKind, Note, Verdict, Whereabouts};
+use loom_core::{
+    Attributes, Closed, EffectKind, EffectView, Event, EventKind, Note, UserId, Verdict,
+};
 
 use crate::action::{Action, End, Family, Remark};
 use crate::entry::{Header, Kind, cut};
@@ -21,7 +23,7 @@ pub(crate) fn row_of<'a>(event: &Event<'a>, facts: &Facts) -> Option<(Header<'a>
         }
         EventKind::Closed(closed) => closing(cx, closed, facts)?,
         kind => {
-            let (remark, payload) = remark(cx, kind, facts)?;
+            let (remark, payload) = remark(kind, facts)?;
             (Action::Remark(remark), payload)
         }
     };
@@ -32,7 +34,7 @@ pub(crate) fn row_of<'a>(event: &Event<'a>, facts: &Facts) -> Option<(Header<'a>
     Some((header, payload.finish()))
 }
 
-fn remark(cx: &Whereabouts, kind: &EventKind<'_>, facts: &Facts) -> Option<(Remark, Payload)> {
+fn remark(kind: &EventKind<'_>, facts: &Facts) -> Option<(Remark, Payload)> {
     match kind {
         // An allowance has no row, and a gate that wants somebody asked has those of the asking.
         EventKind::Decided {
@@ -40,15 +42,19 @@ fn remark(cx: &Whereabouts, kind: &EventKind<'_>, facts: &Facts) -> Option<(Rema
             verdict: Verdict::Deny(why),
         } => Some((Remark::PermissionDenied, facts.permission_denied(gate, why))),
         EventKind::Asked { question } => {
-            let payload = facts.question(cx, question, None);
+            let payload = facts.question(question, None, None);
             Some((Remark::ApprovalRequested, payload))
         }
-        EventKind::Answered { question, refused } => {
+        EventKind::Answered {
+            question,
+            refused,
+            changed,
+        } => {
             let remark = match refused {
                 None => Remark::ApprovalGranted,
                 Some(_) => Remark::ApprovalRefused,
             };
-            Some((remark, facts.question(cx, question, *refused)))
+            Some((remark, facts.question(question, *refused, *changed)))
         }
         EventKind::Noted { note, attributes } => noted(note, attributes, facts),
         _ => None,
@@ -65,26 +71,28 @@ fn noted(note: &Note, attributes: &Attributes, facts: &Facts) -> Option<(Remark,
             let payload = facts.acting_as(user.as_ref(), attributes);
             Some((Remark::ActingAs, payload))
         }
-        Note::Resumed => Some((Remark::Resumed, Payload::new())),
+        Note::Resumed { attempt } => Some((Remark::Resumed, Facts::resumed(*attempt))),
+        Note::Unfinished => Some((Remark::Unfinished, Facts::unfinished(attributes))),
         _ => None,
     }
 }
 
-fn closing(cx: &Whereabouts, closed: &Closed<'_>, facts: &Facts) -> Option<(Action, Payload)> {
+fn closing(cx: &EffectView, closed: &Closed<'_>, facts: &Facts) -> Option<(Action, Payload)> {
     let end = End::of(closed.ending);
     match Family::of(cx.effect().kind()) {
-        Some(family) => Some((
-            Action::Closing(family, end),
-            facts.closed(family, cx.effect(), closed),
-        )),
+        Some(family) => {
+            let payload = Payload::guarded(|| facts.closed(family, cx.effect(), closed));
+            Some((Action::Closing(family, end), payload))
+        }
         None if cx.effect().kind() == EffectKind::Model && facts.is_full() => {
-            Some((Action::ModelCall(end), facts.model_call(cx, closed)))
+            let payload = Payload::guarded(|| facts.model_call(cx, closed));
+            Some((Action::ModelCall(end), payload))
         }
         None => None,
     }
 }
 
-fn header(cx: &Whereabouts, action: Action, ts: Stamp) -> Header<'_> {
+fn header(cx: &EffectView, action: Action, ts: Stamp) -> Header<'_> {
     let hex = |span: loom_core::SpanId| Hex(span.as_u64().to_be_bytes());
     Header {
         ts,
@@ -92,7 +100,8 @@ fn header(cx: &Whereabouts, action: Action, ts: Stamp) -> Header<'_> {
         run: Some(cx.run_id().as_str().into()),
         prun: cx.parent_run_id().map(|run| run.as_str().into()),
         user: cx.user().map(|user| user.as_str().into()),
-        by: cx.by().map(|user| user.as_str().into()),
+        // The empty text is the anonymous partition.
+        by: cx.by().map(|user| user.map_or("", UserId::as_str).into()),
         sess: Some(cx.session_id().as_str().into()),
         actor: Some(action.actor().into()),
         action: Some(action.word().into()),
@@ -107,7 +116,7 @@ fn header(cx: &Whereabouts, action: Action, ts: Stamp) -> Header<'_> {
 }
 
 /// What a row is about: a turn is only a number, its agent has the name.
-fn about(cx: &Whereabouts) -> &Whereabouts {
+fn about(cx: &EffectView) -> &EffectView {
     match (cx.effect().kind(), cx.parent()) {
         (EffectKind::Turn, Some(agent)) => agent,
         _ => cx,

@@ -40,7 +40,7 @@ impl AuditKey {
     /// gone needs a key from elsewhere.
     ///
     /// # Errors
-    /// `Internal` if the operating system gives no random numbers.
+    /// `Failed` if the operating system gives no random numbers.
     pub fn generate() -> Result<Self> {
         Self::from_bytes(&random_bytes::<KEY_BYTES_MIN>()?)
     }
@@ -165,7 +165,7 @@ impl AuditKey {
             .extract(self.0.expose_secret())
             .expand(&[b"loom-audit/1 digest"], hmac::HMAC_SHA256)
             .map(hmac::Key::from)
-            .map_err(|_| Error::new(ErrorKind::Internal, "can't derive the key of digests"))
+            .map_err(|_| Error::new(ErrorKind::Failed, "can't derive the key of digests"))
     }
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     match ring::rand::SystemRandom::new().fill(&mut bytes) {
         Ok(()) => Ok(bytes),
         Err(_) => Err(Error::new(
-            ErrorKind::Internal,
+            ErrorKind::Failed,
             "the operating system gives no random numbers",
         )),
     }

@@ -56,6 +56,8 @@ mod stamp;
 
 mod verify;
 mod check;
+mod counts;
+mod late;
 mod findings;
 mod printable;
 mod anchors;
@@ -65,7 +67,7 @@ pub use anchors::Expected;
 pub use audit::{Audit, AuditBuilder};
 pub use detail::Detail;
 pub use key::AuditKey;
-pub use report::{Finding, OpenEffect, Report, Verdict};
+pub use report::{Finding, LateRow, OpenEffect, Report, Verdict};
 pub use row::Row;
 pub use verify::verify;
 

@@ -101,9 +101,9 @@ fn unreadable(why: &str) -> Value {
     serde_json::json!({ "unreadable": why })
 }
 
-/// Looks at a value. Users write how their types are serialised; if that panics, the row must be
-/// written all the same.
-fn unpanicked<T>(look: impl FnOnce() -> Result<T>) -> Result<T, String> {
+/// Looks at a value or an error. Users write how their types are serialised and displayed; if that
+/// panics, the row must be written all the same.
+pub(crate) fn unpanicked<T>(look: impl FnOnce() -> Result<T>) -> Result<T, String> {
     // The error is dropped in there too: it may hold a value of the user's.
     caught(|| look().map_err(|e| e.message().to_owned()))
         .unwrap_or_else(|| Err("it panicked while it was read".to_owned()))

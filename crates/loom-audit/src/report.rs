@@ -113,6 +113,27 @@ pub struct OpenEffect {
     pub span: SpanId,
 }
 
+/// A row that says something of an effect or a run that was over: about a span that had closed, or
+/// of a run after its root had closed, without a `resumed` row in between. Nobody without the key
+/// can write one, so it changes no verdict: it shows that the program that wrote the log recorded
+/// something beyond what the run's anchor covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LateRow {
+    /// The entry.
+    pub seq: u64,
+    /// Its action, for example `retry`.
+    pub action: String,
+    /// What it is about.
+    pub name: String,
+    /// The nearest enclosing run.
+    pub run: RunId,
+    /// The span.
+    pub span: SpanId,
+    /// What was over, in words.
+    pub what: String,
+}
+
 /// What [`verify`](crate::verify) found in a log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -139,6 +160,12 @@ pub struct Report {
     pub users: u64,
     /// How many agent and workflow runs were opened; one that was resumed counts again.
     pub runs: u64,
-    /// What was opened and never closed, in the order it was opened.
+    /// What was opened and never closed, in the order it was opened. What a crash left open is
+    /// closed by the `resumed` row of a later attempt.
     pub open: Vec<OpenEffect>,
+    /// The rows that came too late, whatever the verdict; the first 1,000 of them. After a line
+    /// that can't be read, only rows that are late by what follows it.
+    pub late: Vec<LateRow>,
+    /// How many more were late than are listed.
+    pub late_more: u64,
 }

@@ -33,9 +33,9 @@ pub struct Row {
     /// Whose partition; `None` for an anonymous run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// Who asked, if that is somebody else.
+    /// Who asked, if that is somebody else; empty text for the anonymous partition.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<UserId>,
+    pub by: Option<String>,
     /// The session.
     pub session: SessionId,
     /// The nearest enclosing agent or workflow run.
@@ -53,9 +53,11 @@ pub struct Row {
     /// What is known about it; `None` where it was erased.
     ///
     /// In the rows of an approval (`approval_requested`, `approval_granted`, `approval_refused`)
-    /// `of` says who asked: a `gate`, so that an effect was allowed or refused, or a `step` by
-    /// [`RunContext::ask`](loom_core::RunContext::ask), whose answer is content and which counts
-    /// as granted unless it is `false`.
+    /// `of` names the origin of the question: a `gate`, so that an effect was allowed or refused;
+    /// a `step` by [`RunContext::ask`](loom_core::RunContext::ask), whose answer is content and
+    /// which counts as granted unless it is `false`; or the `journal`, about an effect whose end
+    /// was never recorded. `changed` holds the digests of the arguments that an approval put in
+    /// the place of the model's, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
 }

@@ -17,7 +17,8 @@ pub(crate) struct Subject {
     pub(crate) run: RunId,
     pub(crate) parent_run: Option<RunId>,
     pub(crate) user: Option<UserId>,
-    pub(crate) by: Option<UserId>,
+    /// Empty for the anonymous partition.
+    pub(crate) by: Option<String>,
     pub(crate) session: SessionId,
     pub(crate) name: String,
     pub(crate) trace: TraceId,
@@ -64,7 +65,7 @@ impl Subject {
             run: id(needed(header.run.as_deref(), "run")?, RunId::new)?,
             parent_run: maybe_id(header.prun.as_deref(), RunId::new)?,
             user: maybe_id(header.user.as_deref(), UserId::new)?,
-            by: maybe_id(header.by.as_deref(), UserId::new)?,
+            by: by(header)?,
             session: id(needed(header.sess.as_deref(), "sess")?, SessionId::new)?,
             name: name.to_owned(),
             trace: TraceId::new(u128::from_be_bytes(trace)).ok_or("the trace is all zero")?,
@@ -92,6 +93,18 @@ fn action(header: &Header<'_>) -> Result<Action, String> {
         Some(_) if !cancelled => Err(format!("{word:?} has no reason to give")),
         Some(why) if !is_word(why) => Err(format!("{why:?} is no reason")),
         Some(_) | None => Ok(action),
+    }
+}
+
+/// Who asked: written only where that is somebody else than the user, and empty for the anonymous
+/// partition.
+fn by(header: &Header<'_>) -> Result<Option<String>, String> {
+    match (header.by.as_deref(), header.user.as_deref()) {
+        (None, _) => Ok(None),
+        (Some(_), None) => Err("it says by whom, and not for whom".into()),
+        (Some(by), Some(user)) if by == user => Err("by is written only for somebody else".into()),
+        (Some(""), Some(_)) => Ok(Some(String::new())),
+        (Some(by), Some(_)) => id(by, UserId::new).map(|by| Some(by.to_string())),
     }
 }
 

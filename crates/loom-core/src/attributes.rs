@@ -180,6 +180,8 @@ pub mod key {
     pub const PERMISSIONS: &str = "permissions";
     /// The name of a question.
     pub const QUESTION: &str = "question";
+    /// What comes of doing an effect twice.
+    pub const SAFETY: &str = "safety";
     /// Why something is asked for or done.
     pub const REASON: &str = "reason";
     /// The value of a limit.

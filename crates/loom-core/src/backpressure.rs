@@ -4,22 +4,24 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use crate::error::Result;
+
 /// A part that takes what it is told at its own pace: while it is full, no further effect opens.
 ///
-/// It may make the door wait, never refuse. What is told of effects that are already open is
+/// It may make the door wait, and may end the run when it can't go on; it refuses nothing. What is told of effects that are already open is
 /// always taken, so its memory is bounded by its own limit and what is in flight.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use loom_core::{Backpressure, Loom};
+/// use loom_core::{Backpressure, Error, Loom, Result};
 /// use tokio::sync::Semaphore;
 ///
 /// /// Lets effects open while there are permits.
 /// struct Turnstile(Arc<Semaphore>);
 ///
 /// impl Backpressure for Turnstile {
-///     async fn ready(&self) {
-///         let _ = self.0.acquire().await;
+///     async fn ready(&self) -> Result<()> {
+///         self.0.acquire().await.map(drop).map_err(Error::from_any)
 ///     }
 /// }
 ///
@@ -28,22 +30,25 @@ use futures::future::BoxFuture;
 /// ```
 pub trait Backpressure: Send + Sync + 'static {
     /// Resolves once there is room.
-    fn ready(&self) -> impl Future<Output = ()> + Send;
+    ///
+    /// # Errors
+    /// The part can't go on: the run ends as broken with this error.
+    fn ready(&self) -> impl Future<Output = Result<()>> + Send;
 }
 
 impl<B: Backpressure> Backpressure for Arc<B> {
-    fn ready(&self) -> impl Future<Output = ()> + Send {
+    fn ready(&self) -> impl Future<Output = Result<()>> + Send {
         (**self).ready()
     }
 }
 
 /// The object-safe twin of [`Backpressure`].
 pub(crate) trait DynBackpressure: Send + Sync {
-    fn ready(&self) -> BoxFuture<'_, ()>;
+    fn ready(&self) -> BoxFuture<'_, Result<()>>;
 }
 
 impl<B: Backpressure> DynBackpressure for B {
-    fn ready(&self) -> BoxFuture<'_, ()> {
+    fn ready(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(Backpressure::ready(self))
     }
 }

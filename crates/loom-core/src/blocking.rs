@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::context::RunContext;
-use crate::ending::CancelReason;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::info::{Info, Kind};
 use crate::into_step::{IntoStep, function_name};
@@ -136,27 +135,22 @@ async fn run<O: Send + 'static>(
     // Held by the thread itself, so that one nobody waits for any more still counts.
     let permit = cx.tree().parts.blocking.clone().acquire_owned().await;
     let permit = permit
-        .map_err(|e| Error::with_source(ErrorKind::Internal, "no blocking threads any more", e))?;
+        .map_err(|e| Error::with_source(ErrorKind::Failed, "no blocking threads any more", e))?;
     let flag = stop.0.clone();
     let thread = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         if flag.is_set() {
-            return Err(Error::cancelled(
-                CancelReason::Dropped,
-                "nobody waits for it any more",
-            ));
+            return Err(Error::stopped("nobody waits for it any more"));
         }
         body(flag)
     });
     match thread.await {
-        Ok(result) => result.map_err(|e| cx.unhidden(e)),
+        Ok(result) => result,
         Err(failure) => Err(match failure.try_into_panic() {
             Ok(panic) => Error::new(ErrorKind::Panicked, panic_text(&*panic)),
-            Err(cancelled) => Error::with_source(
-                ErrorKind::Internal,
-                "the runtime is shutting down",
-                cancelled,
-            ),
+            Err(cancelled) => {
+                Error::with_source(ErrorKind::Failed, "the runtime is shutting down", cancelled)
+            }
         }),
     }
 }

@@ -11,6 +11,7 @@ use crate::branches::Branch;
 use crate::context::RunContext;
 use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
+use crate::poll::caught_now;
 
 /// Concurrent branches of one effect that begin one by one; made by [`RunContext::branches`].
 ///
@@ -22,7 +23,10 @@ pub struct BranchSet<'a, T> {
     /// The usual case, a branch that runs alone, needs nobody who keeps several apart.
     only: Option<Live<'a, T>>,
     live: FuturesUnordered<Live<'a, T>>,
-    paused: Option<Error>,
+    /// Branches that wait for an answer.
+    paused: Vec<RunContext>,
+    /// Whether the effect around was told that it waits: what was asked stays when this goes.
+    is_told: bool,
 }
 
 impl RunContext {
@@ -37,13 +41,14 @@ impl RunContext {
     ///
     /// // Each output decides whether another branch begins.
     /// async fn halvings(cx: RunContext, n: u64) -> Result<u64> {
+    ///     let halve = |n| Branch::new(move |cx: RunContext| async move { cx.step("halve", &halve, n).await });
     ///     let mut branches = cx.branches();
-    ///     branches.push(0, Branch::new(cx.step("halve", &halve, n)));
+    ///     branches.push(0, halve(n));
     ///     let mut count = 0;
     ///     while let Some((_, n)) = branches.next().await? {
     ///         count += 1;
     ///         if n > 0 {
-    ///             branches.push(count, Branch::new(cx.step("halve", &halve, n)));
+    ///             branches.push(count, halve(n));
     ///         }
     ///     }
     ///     Ok(count as u64)
@@ -59,28 +64,22 @@ impl RunContext {
             cx: self.clone(),
             only: None,
             live: FuturesUnordered::new(),
-            paused: None,
-        }
-    }
-
-    /// Why the siblings of a branch end that failed with this error.
-    fn reason_to_end_siblings(error: &Error) -> CancelReason {
-        match error.ending().cancel_reason() {
-            _ if error.is_tree_wide() => CancelReason::LimitReached,
-            // The branch only was the first to see what ends them all.
-            Some(why @ (CancelReason::Requested | CancelReason::Deadline)) => why,
-            _ => CancelReason::SiblingFailed,
+            paused: Vec::new(),
+            is_told: false,
         }
     }
 }
 
 impl<'a, T> BranchSet<'a, T> {
-    /// Begins a branch; the key comes back with its output. It is first polled by
-    /// [`BranchSet::next`].
+    /// Begins a branch; the key comes back with its output, and is the branch's index unless it has
+    /// a name. It is first polled by [`BranchSet::next`].
     pub fn push(&mut self, key: usize, branch: Branch<'a, T>) {
+        self.is_told = false;
+        let (cx, future) = branch.begin(&self.cx, key);
         let branch = Live {
             key,
-            future: branch.future,
+            cx,
+            future: Some(future),
         };
         if self.is_empty() {
             self.only = Some(branch);
@@ -102,58 +101,50 @@ impl<'a, T> BranchSet<'a, T> {
 
     /// Whether a branch waits for an answer: then no further one should be begun.
     pub fn is_paused(&self) -> bool {
-        self.paused.is_some()
+        !self.paused.is_empty()
     }
 
     /// The key and output of the branch that ends next; `None` once none runs.
     ///
     /// # Errors
     /// The first failure, after the other branches were ended (what is open in them closes as
-    /// cancelled); `Paused` with every question, once all others came to their end.
+    /// cancelled, and what they asked is withdrawn); `Stopped` where a branch waits for an answer,
+    /// once all others have ended.
     pub async fn next(&mut self) -> Result<Option<(usize, T)>> {
         loop {
             match self.next_to_end().await {
-                None => {
-                    return self
-                        .paused
-                        .take()
-                        .map_or(Ok(None), |it| Err(self.pause(it)));
+                None if self.is_paused() => {
+                    self.is_told = true;
+                    return Err(Error::stopped("a branch waits for an answer"));
                 }
-                Some((key, Ok(output))) => return Ok(Some((key, output))),
-                Some((_, Err(error))) => {
-                    // What another run ended with, one begun in a branch, is a failure.
-                    let error = error.seen_from_outside();
-                    if error.kind() != ErrorKind::Paused {
-                        return Err(self.fail(error));
-                    }
-                    self.paused = Some(match self.paused.take() {
-                        None => error,
-                        Some(before) => before.asking_too(error),
-                    });
-                }
+                None => return Ok(None),
+                // Its count decides, whatever it returned.
+                Some(ended) if ended.waits => self.paused.push(ended.cx),
+                Some(ended) => match ended.result {
+                    Ok(output) => return Ok(Some((ended.key, output))),
+                    Err(error) => return Err(self.fail(error)),
+                },
             }
         }
     }
 
-    /// Ends the branches that run for an error of whoever holds the set; gives the error back.
+    /// Ends the branches that run because of this error, and withdraws what they asked; returns the
+    /// error.
     pub fn fail(&mut self, error: Error) -> Error {
-        let why = RunContext::reason_to_end_siblings(&error);
+        let why = match self.cx.tree().control.reason() {
+            // The branch only was the first to see what ends them all.
+            Some(why) if error.kind() == ErrorKind::Stopped => why,
+            _ => CancelReason::SiblingFailed,
+        };
         let branches = (self.only.take(), std::mem::take(&mut self.live));
         self.cx.cancel_with(why, branches);
-        if !error.ends_tree() {
-            // A failure counts more than what others ask.
-            self.cx.forget_ended_below();
+        for paused in self.paused.drain(..) {
+            paused.withdraw();
         }
         error
     }
 
-    /// The question was seen when its branch ended; only now does the effect's body see it.
-    fn pause(&self, paused: Error) -> Error {
-        self.cx.remember(&paused);
-        paused
-    }
-
-    async fn next_to_end(&mut self) -> Option<(usize, Result<T>)> {
+    async fn next_to_end(&mut self) -> Option<Ended<T>> {
         match &mut self.only {
             None => self.live.next().await,
             Some(only) => {
@@ -165,17 +156,85 @@ impl<'a, T> BranchSet<'a, T> {
     }
 }
 
+impl<T> Drop for BranchSet<'_, T> {
+    fn drop(&mut self) {
+        self.only = None;
+        self.live.clear();
+        if !self.is_told {
+            for paused in self.paused.drain(..) {
+                paused.withdraw();
+            }
+        }
+    }
+}
+
 /// A branch that runs, with its key.
 struct Live<'a, T> {
     key: usize,
-    future: BoxFuture<'a, Result<T>>,
+    cx: RunContext,
+    /// Absent once it has ended.
+    future: Option<BoxFuture<'a, Result<T>>>,
+}
+
+/// A branch that has ended.
+struct Ended<T> {
+    key: usize,
+    cx: RunContext,
+    result: Result<T>,
+    /// Whether something in it waits for an answer.
+    waits: bool,
 }
 
 impl<T> Future for Live<'_, T> {
-    type Output = (usize, Result<T>);
+    type Output = Ended<T>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let key = self.key;
-        self.future.as_mut().poll(task).map(|result| (key, result))
+        let this = &mut *self;
+        let poll = match &mut this.future {
+            Some(_) if this.cx.is_given_up() => {
+                Poll::Ready(Err(Error::stopped("it was refused too often")))
+            }
+            Some(future) => {
+                let poll = caught_now(|| future.as_mut().poll(task));
+                poll.unwrap_or_else(|panic| {
+                    Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))
+                })
+            }
+            None => Poll::Pending,
+        };
+        if poll.is_pending() {
+            this.cx.branch_waits();
+        }
+        poll.map(|result| {
+            this.drop_future();
+            let waits = this.cx.branch_returned();
+            if !waits {
+                this.cx.close_strays(CancelReason::Dropped);
+            }
+            Ended {
+                key: this.key,
+                cx: this.cx.clone(),
+                result,
+                waits,
+            }
+        })
+    }
+}
+
+impl<T> Live<'_, T> {
+    /// A destructor that panics ends nothing but its own branch.
+    fn drop_future(&mut self) {
+        let future = self.future.take();
+        let _ = caught_now(|| drop(future));
+    }
+}
+
+impl<T> Drop for Live<'_, T> {
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            let why = self.cx.drop_reason();
+            self.drop_future();
+            self.cx.end_branch(why);
+        }
     }
 }

@@ -4,30 +4,91 @@ use std::collections::VecDeque;
 
 use futures::future::BoxFuture;
 
-use crate::context::RunContext;
+use crate::context::{RunContext, Segment};
 use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::poll::caught_now;
 
 /// One of several branches that run concurrently; see [`RunContext::join`].
+///
+/// A branch is made by a closure that is handed the branch's own context. What it opens and asks
+/// is told apart from its siblings' by the branch's index or name, whatever happens first.
 #[must_use = "a branch does nothing until it is joined"]
 pub struct Branch<'a, T> {
-    pub(crate) future: BoxFuture<'a, Result<T>>,
+    make: Make<'a, T>,
+    segment: Place,
     alone: bool,
 }
 
-impl<'a, T> From<BoxFuture<'a, Result<T>>> for Branch<'a, T> {
-    fn from(future: BoxFuture<'a, Result<T>>) -> Self {
-        Self {
-            future,
-            alone: false,
-        }
-    }
+type Make<'a, T> = Box<dyn FnOnce(RunContext) -> BoxFuture<'a, Result<T>> + Send + 'a>;
+
+/// How a branch stands in paths.
+enum Place {
+    Index,
+    Named(Name),
+    /// It opens one effect, which is told apart by itself.
+    None,
 }
 
 impl<'a, T> Branch<'a, T> {
-    /// A branch that runs beside others.
-    pub fn new(future: impl Future<Output = Result<T>> + Send + 'a) -> Self {
+    /// A branch that is told apart by its index: what it opens lies below `[index]`.
+    pub fn new<F, Fut>(body: F) -> Self
+    where
+        F: FnOnce(RunContext) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        Self::made(Place::Index, body)
+    }
+
+    /// A branch that is told apart by a name: what it opens lies below `[name]`.
+    ///
+    /// ```
+    /// use loom_core::{Branch, Loom, Result, RunContext};
+    ///
+    /// async fn len(text: String) -> Result<u64> {
+    ///     Ok(text.len() as u64)
+    /// }
+    ///
+    /// async fn both(cx: RunContext, text: String) -> Result<Vec<u64>> {
+    ///     let branch = |name: &'static str, text: String| {
+    ///         Branch::named(name, move |cx| async move { cx.step("len", &len, text).await })
+    ///     };
+    ///     cx.join(2, [branch("whole", text.clone()), branch("half", text[..1].to_owned())]).await
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let outcome = Loom::builder().build().session("alice").run(&both, "ab").await?;
+    /// assert_eq!(outcome.output, [2, 1]);
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn named<F, Fut>(name: impl Into<Name>, body: F) -> Self
+    where
+        F: FnOnce(RunContext) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        Self::made(Place::Named(name.into()), body)
+    }
+
+    /// A branch that opens one effect in the poll in which it begins, which is told apart from its
+    /// siblings' by itself, as a tool call is by its id: nothing is added to its path, and equal
+    /// names count in the order in which the branches began.
+    pub fn of_one_effect<F, Fut>(body: F) -> Self
+    where
+        F: FnOnce(RunContext) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        Self::made(Place::None, body)
+    }
+
+    fn made<F, Fut>(segment: Place, body: F) -> Self
+    where
+        F: FnOnce(RunContext) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
         Self {
-            future: Box::pin(future),
+            make: Box::new(move |cx| Box::pin(body(cx))),
+            segment,
             alone: false,
         }
     }
@@ -36,21 +97,36 @@ impl<'a, T> Branch<'a, T> {
     pub fn alone(self, alone: bool) -> Self {
         Self { alone, ..self }
     }
+
+    /// Begins the branch below this context.
+    pub(crate) fn begin(
+        self,
+        cx: &RunContext,
+        index: usize,
+    ) -> (RunContext, BoxFuture<'a, Result<T>>) {
+        let own = match self.segment {
+            Place::Index => cx.branch(Some(Segment::Index(index))),
+            Place::Named(name) => cx.branch(Some(Segment::Name(name))),
+            Place::None => cx.branch_of_one_effect(),
+        };
+        let future = (self.make)(own.clone());
+        (own, future)
+    }
 }
 
 impl RunContext {
-    /// Runs branches of this effect concurrently, at most `concurrency_max` at a time, begun in
-    /// order; gives their outputs in order whatever ends first.
+    /// Runs branches of this effect concurrently, at most `concurrency_max` at once, begun in
+    /// order; returns their outputs in order whatever ends first.
     ///
     /// The first branch that fails ends the others: what is open in them closes as cancelled
-    /// (`sibling_failed`, or `limit_reached` for a limit of the whole tree). A branch that waits
-    /// for an answer doesn't: those that run go on until they end or ask too, no further one is
-    /// begun, and all questions are in the one error.
+    /// (`sibling_failed`), and what they asked is withdrawn. A branch that waits for an answer
+    /// doesn't: those that run continue until they end or ask too, and no further one is begun.
     ///
     /// Nothing is spawned. Everything runs on the caller's task.
     ///
     /// # Errors
-    /// The first failure; `Paused` with every question; `Invalid` for a `concurrency_max` of 0.
+    /// The first failure; `Stopped` where a branch waits for an answer; `Invalid` for a
+    /// `concurrency_max` of 0.
     ///
     /// ```
     /// use loom_core::{Branch, Loom, Result, RunContext};
@@ -60,11 +136,8 @@ impl RunContext {
     /// }
     ///
     /// async fn doubles(cx: RunContext, ns: Vec<u64>) -> Result<Vec<u64>> {
-    ///     let branch = |(i, n)| {
-    ///         let cx = &cx;
-    ///         Branch::new(async move { cx.step(format!("double {i}"), &double, n).await })
-    ///     };
-    ///     cx.join(8, ns.into_iter().enumerate().map(branch)).await
+    ///     let branch = |n| Branch::new(move |cx| async move { cx.step("double", &double, n).await });
+    ///     cx.join(8, ns.into_iter().map(branch)).await
     /// }
     ///
     /// # futures::executor::block_on(async {
@@ -80,16 +153,10 @@ impl RunContext {
     ) -> Result<Vec<T>> {
         if concurrency_max == 0 {
             return Err(Error::invalid(
-                "`join` of 0 at a time: then nothing could run",
+                "`concurrency_max` is 0: let at least one branch run at once",
             ));
         }
         let mut waiting: VecDeque<Branch<'a, T>> = branches.into_iter().collect();
-        if waiting.len() == 1
-            && let Some(only) = waiting.pop_front()
-        {
-            // The usual case of a turn with one tool call: there is nothing to keep in order.
-            return Ok(vec![only.future.await?]);
-        }
         let mut outputs: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
         let mut live = self.branches();
         let (mut begun, mut alone) = (0, false);
@@ -101,21 +168,28 @@ impl RunContext {
                     begun += 1;
                 }
             }
-            match live.next().await? {
-                None => return Ok(given(outputs)),
-                Some((index, output)) => outputs[index] = Some(output),
+            match live.next().await {
+                Ok(None) => return Ok(collected(outputs)),
+                Ok(Some((index, output))) => outputs[index] = Some(output),
+                Err(error) => {
+                    // A destructor that panics is no reason to return another error.
+                    for output in outputs {
+                        let _ = caught_now(|| drop(output));
+                    }
+                    return Err(error);
+                }
             }
             alone = false;
         }
     }
 }
 
-/// The outputs of branches that all gave one.
-fn given<T>(outputs: Vec<Option<T>>) -> Vec<T> {
+/// The outputs of branches that all returned one.
+fn collected<T>(outputs: Vec<Option<T>>) -> Vec<T> {
     // `flatten` alone doesn't know how many there are.
-    let mut given = Vec::with_capacity(outputs.len());
-    given.extend(outputs.into_iter().flatten());
-    given
+    let mut all = Vec::with_capacity(outputs.len());
+    all.extend(outputs.into_iter().flatten());
+    all
 }
 
 fn may_begin<T>(

@@ -1,35 +1,43 @@
 //! `RunContext`: the handle on the run that every step, agent and tool is given.
 
-mod ended_below;
+mod view;
+mod telling;
+mod below;
+mod branch;
+mod waiting;
 mod frame;
-mod whereabouts;
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use self::frame::{Frame, State};
-use crate::attributes::{AttrValue, Attributes};
-use crate::budget::Reservation;
+use self::branch::BranchFrame;
+use self::frame::Frame;
 use crate::effect::{Effect, EffectKind};
 use crate::ending::CancelReason;
-use crate::event::{Event, EventKind, Note};
+use crate::error::{Error, Result};
 use crate::handle::Handle;
+use crate::ledger::Reservation;
 use crate::life::Life;
 use crate::name::Name;
-use crate::path::{Siblings, push_segment};
+
+use crate::poll::caught_now;
 use crate::trace::SpanId;
-use crate::tree::{Tree, unpoisoned};
+use crate::tree::Tree;
 use crate::usage::Tokens;
+
+pub(crate) use self::branch::Segment;
+pub(crate) use self::frame::Pending;
+pub(crate) use self::waiting::OpenQuestion;
 
 /// One effect's handle on the run it belongs to: who the run is for, where in it we are, and the
 /// door through which further effects pass.
 ///
-/// Passed by reference through traits and owned into functions; a clone is one atomic addition.
-/// Whoever calls an agent, a workflow or a tool hands its own context on: that is how the user,
-/// the trace, the limits and the cancellation reach what is nested. A context that is kept after
-/// its run is over opens nothing more.
+/// Passed by reference through traits and owned into functions; cloning is cheap. Whatever calls an
+/// agent, a workflow or a tool hands its own context on: that is how the user, the trace, the
+/// limits and the cancellation reach what is nested. A context that is kept after its run is over
+/// opens nothing more.
 ///
 /// ```
 /// use loom_core::{Loom, Result, RunContext};
@@ -51,92 +59,72 @@ use crate::usage::Tokens;
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct RunContext(Whereabouts);
+pub struct RunContext {
+    view: EffectView,
+    /// The branch of the effect that this is a context of, if it is one's.
+    branch: Option<Arc<BranchFrame>>,
+}
 
 /// What there is to read in a [`RunContext`], and nothing to act with: who the run is for, its ids,
-/// and where in it an effect stands. Observers are given one with each event.
+/// and where in it an effect stands. Observers, gates and approvers are given one.
 ///
 /// ```
-/// use loom_core::{RunContext, Whereabouts};
+/// use loom_core::{EffectView, RunContext};
 ///
-/// fn who(at: &Whereabouts) -> String {
+/// fn who(at: &EffectView) -> String {
 ///     format!("{} in {}", at.user().map_or("nobody", |it| it.as_str()), at.path())
 /// }
 ///
-/// // A context gives all of it, too.
+/// // A context can be read in the same way.
 /// assert_eq!(who(&RunContext::test("alice")), "alice in test");
 /// ```
 #[derive(Clone)]
-pub struct Whereabouts(Arc<Frame>);
+pub struct EffectView(Arc<Frame>);
 
 impl RunContext {
-    /// A hold on the whole run, to cancel it.
+    /// A handle on the whole run, to cancel it.
     pub fn handle(&self) -> Handle {
-        Handle::new(self.root_run_id().clone(), self.frame().tree.cancel.clone())
+        Handle::new(self.tree().control.clone())
     }
 
-    /// Notes something of this effect's span; names are static, details go into the attributes.
-    pub fn note(&self, name: &'static str, attributes: &Attributes) {
-        if self.is_open() {
-            self.tell_note(&Note::Custom { name }, attributes);
-        }
+    /// Whether the run is ending, or this context waits for an answer: then the door opens nothing
+    /// here any more, and a loop had better return.
+    pub fn is_stopping(&self) -> bool {
+        self.tree().control.reason().is_some() || self.tree().is_over() || self.waits()
     }
 
-    pub(crate) fn tell_note(&self, note: &Note, attributes: &Attributes) {
-        self.emit(EventKind::Noted { note, attributes });
-    }
-
-    /// Records attributes that this effect closes with.
-    pub fn record(&self, attributes: Attributes) {
-        if self.is_watched() {
-            self.with_state(|state| state.recorded.extend(attributes));
-        }
-    }
-
-    /// Records one attribute that this effect closes with.
-    pub fn record_one(&self, name: &'static str, value: impl Into<AttrValue>) {
-        if self.is_watched() {
-            self.with_state(|state| state.recorded.set(name, value));
-        }
-    }
-
-    /// Hands a piece of a streamed reply to whoever watches.
-    pub fn delta(&self, text: &str) {
-        if !text.is_empty() && self.is_open() {
-            self.emit(EventKind::Delta { text });
-        }
-    }
-
-    /// Counts what this model call consumed, and gives back what it had reserved beyond.
+    /// Charges what this model call took, by the provider's own numbers, and releases what it had
+    /// reserved beyond that.
     pub fn spend(&self, tokens: Tokens) {
-        let tree = self.tree();
-        tree.spend(self.effect().name(), tokens);
-        if !tree.budget.is_reserved() {
-            tree.budget.take(tokens);
-            return;
+        // Taken out meanwhile: charging may wake others, which is foreign code.
+        let mut reservation = self.take_reservation();
+        let ledger = &self.tree().ledger;
+        ledger.charge(self.effect().name(), tokens, reservation.as_mut());
+        if let Some(reservation) = reservation {
+            self.set_reservation(reservation);
         }
-        self.if_state(|state| {
-            if let Some(reservation) = &mut state.reservation {
-                reservation.settle(tokens);
-            }
-        });
     }
 
     /// Drops a future that opened effects below this one, so that those close as cancelled for
-    /// this reason.
+    /// this reason. A destructor that panics is caught.
     pub fn cancel_with<T>(&self, why: CancelReason, dropped: T) {
-        let before = self.frame().dropping.swap(why.code(), Ordering::AcqRel);
-        let _restored = RestoreOnDrop {
-            cell: &self.frame().dropping,
-            before,
-        };
-        drop(dropped);
+        let cell = &self.place().dropping;
+        let before = cell.swap(why.code(), Ordering::AcqRel);
+        let _restored = RestoreOnDrop { cell, before };
+        let _ = caught_now(|| drop(dropped));
     }
 
     /// The context of a tree in which nothing is open yet.
     pub(crate) fn bare(tree: Arc<Tree>) -> Self {
         let effect = Effect::new(EffectKind::Workflow, Name::EMPTY);
-        Self(Whereabouts(Arc::new(Frame::new(tree, None, effect, 0, 0))))
+        Self::of(Frame::new(tree, None, effect, 0, 0))
+    }
+
+    fn of(frame: Frame) -> Self {
+        Self {
+            view: EffectView(Arc::new(frame)),
+            branch: None,
+        }
     }
 
     /// The context of a further effect below this one.
@@ -144,79 +132,68 @@ impl RunContext {
         let nth = if effect.is_only_one() || self.is_bare() {
             1
         } else {
-            self.with_state(|state| state.siblings.count(&effect))
+            self.counting_place()
+                .with_state(|state| state.siblings.count(&effect))
         };
         let depth = self.frame().depth + u32::from(effect.kind().is_run());
         let tree = self.frame().tree.clone();
-        let frame = Frame::new(tree, Some(self.clone()), effect, nth, depth);
-        Self(Whereabouts(Arc::new(frame)))
+        Self::of(Frame::new(tree, Some(self.clone()), effect, nth, depth))
     }
 
     pub(crate) fn set_reservation(&self, reservation: Reservation) {
-        self.with_state(|state| state.reservation = Some(Box::new(reservation)));
+        self.frame()
+            .place
+            .with_state(|state| state.reservation = Some(Box::new(reservation)));
     }
 
-    /// What this effect holds of the budget: only a model call ever does.
+    /// What this effect has reserved: only a model call ever does.
     pub(crate) fn take_reservation(&self) -> Option<Reservation> {
         if self.effect().kind() != EffectKind::Model {
             return None;
         }
-        let taken = self.if_state(|state| state.reservation.take()).flatten();
-        taken.map(|boxed| *boxed)
+        let taken = self
+            .frame()
+            .place
+            .if_state(|state| state.reservation.take());
+        taken.flatten().map(|boxed| *boxed)
     }
 
-    /// Takes this effect's name among the open steps below its parent; false if it is taken.
-    pub(crate) fn claim_name(&self) -> bool {
-        let Some(parent) = &self.frame().parent else {
-            return true;
-        };
-        let own = (
-            self.frame().effect.name().clone(),
-            self.frame().effect.at().cloned(),
-        );
-        parent.with_state(|state| {
-            let free = !state.open_steps.contains(&own);
-            if free {
-                state.open_steps.push(own);
-            }
-            free
-        })
+    pub(crate) fn has_reservation(&self) -> bool {
+        let place = &self.frame().place;
+        place.if_state(|state| state.reservation.is_some()) == Some(true)
     }
 
-    pub(crate) fn release_name(&self) {
-        if let Some(parent) = &self.frame().parent {
-            let (name, at) = (self.frame().effect.name(), self.frame().effect.at());
-            parent.if_state(|state| {
-                state
-                    .open_steps
-                    .retain(|(n, i)| n != name || i.as_ref() != at);
-            });
-        }
+    /// Gives the body other arguments than were announced, as a person wants.
+    pub(crate) fn change_arguments(&self, arguments: Option<Arc<serde_json::Value>>) {
+        self.frame()
+            .place
+            .with_state(|state| state.arguments = arguments);
+    }
+
+    /// The arguments a person wants this call to have instead of those announced.
+    pub(crate) fn changed_arguments(&self) -> Option<Arc<serde_json::Value>> {
+        let place = &self.frame().place;
+        place.if_state(|state| state.arguments.clone()).flatten()
+    }
+
+    /// The reservations of the calls that enclose this effect.
+    pub(crate) fn reservations_around(&self) -> Vec<u64> {
+        let around = std::iter::successors(self.frame().parent.as_ref(), |cx| {
+            cx.frame().parent.as_ref()
+        });
+        around
+            .filter_map(|cx| {
+                let id = cx
+                    .frame()
+                    .place
+                    .if_state(|state| state.reservation.as_ref().map(|it| it.id()));
+                id.flatten()
+            })
+            .collect()
     }
 
     pub(crate) fn set_replayed(&self) {
         self.frame().replayed.store(true, Ordering::Relaxed);
-    }
-
-    /// How often what was opened below this effect so far.
-    pub(crate) fn children(&self) -> Siblings {
-        self.if_state(|state| state.siblings.clone())
-            .unwrap_or_default()
-    }
-
-    /// Counts the openings below this effect from there again.
-    pub(crate) fn recount_children(&self, from: Siblings) {
-        self.with_state(|state| state.siblings = from);
-    }
-
-    /// The path of something below this effect that is no effect itself.
-    pub(crate) fn path_below(&self, name: &Name) -> String {
-        let below = Effect::new(EffectKind::Step, name.clone());
-        let nth = self.with_state(|state| state.siblings.count(&below));
-        let mut path = self.path();
-        path.push('/');
-        push_segment(&mut path, &below, nth);
-        path
     }
 
     /// A number that looks random, the same for the same span and `n`.
@@ -232,6 +209,10 @@ impl RunContext {
         self.frame().depth
     }
 
+    pub(crate) fn nesting(&self) -> u32 {
+        self.frame().level
+    }
+
     pub(crate) fn life(&self) -> &Life {
         &self.frame().life
     }
@@ -240,100 +221,86 @@ impl RunContext {
         self.frame().number
     }
 
-    /// What this effect was opened under: its parent, or the bare context of a root.
-    pub(crate) fn around(&self) -> Option<&RunContext> {
-        self.frame().parent.as_ref()
+    /// Registers whom to wake when this effect closes together with what is above it.
+    pub(crate) fn register(&self, waker: &std::task::Waker) {
+        self.frame().waker.register(waker);
+    }
+
+    pub(crate) fn wake(&self) {
+        self.frame().waker.wake();
+    }
+
+    /// Says of this effect and all above it that the cause of the run's end lies in them; from the
+    /// root down, since where one has closed all below it has.
+    pub(crate) fn mark_upwards(&self) {
+        let up = std::iter::successors(Some(self), |cx| cx.frame().parent.as_ref());
+        let chain: Vec<&RunContext> = up.filter(|cx| !cx.is_bare()).collect();
+        for cx in chain.into_iter().rev() {
+            if !cx.life().mark() {
+                return;
+            }
+        }
     }
 
     /// Whether something may still be said of this effect.
     pub(crate) fn is_open(&self) -> bool {
-        !self.is_bare() && !self.is_closed() && !self.frame().tree.is_over()
+        !self.is_bare() && !self.is_closed() && !self.tree().is_over()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.frame().life.is_closed()
     }
 
-    pub(crate) fn take_recorded(&self) -> Attributes {
-        self.if_state(|state| std::mem::take(&mut state.recorded))
-            .unwrap_or_default()
-    }
-
     /// Why a future of this effect is being dropped just now.
     pub(crate) fn drop_reason(&self) -> CancelReason {
-        let mut here = self.around();
-        while let Some(cx) = here {
-            if let Some(why) = CancelReason::from_code(cx.frame().dropping.load(Ordering::Acquire))
-            {
-                return why;
-            }
-            here = cx.around();
-        }
-        self.frame()
-            .tree
-            .cancel
-            .reason()
+        let around = std::iter::successors(self.up(), |cx| cx.up());
+        let dropping = around
+            .map(|cx| cx.place().dropping.load(Ordering::Acquire))
+            .find_map(CancelReason::from_code);
+        dropping
+            .or_else(|| self.tree().control.reason())
             .unwrap_or(CancelReason::Dropped)
     }
 
-    pub(crate) fn is_watched(&self) -> bool {
-        self.frame().tree.is_watched()
-    }
-
-    /// Tells observers of something that happens to this effect, unless it has closed.
-    pub(crate) fn emit(&self, kind: EventKind<'_>) {
-        if !self.is_closed() {
-            self.tell(kind);
-            self.frame().tree.wake_reader();
+    /// Why nothing opens below this context, if nothing does.
+    pub(crate) fn alive(&self) -> Result<()> {
+        self.lives()?;
+        if self.is_refused_waiting() {
+            return Err(Error::stopped("it waits for an answer").at(|| self.path()));
         }
+        Ok(())
     }
 
-    /// The same where a lock is held, or of an effect that closes or has settled. Whoever calls
-    /// this wakes the stream's reader afterwards.
-    pub(crate) fn tell(&self, kind: EventKind<'_>) {
-        if self.is_watched() {
-            let event = Event {
-                cx: self,
-                at: self.frame().tree.now(),
-                kind,
-            };
-            self.frame().tree.tell(&event);
+    /// [`RunContext::alive`], whether or not something waits for an answer.
+    pub(crate) fn lives(&self) -> Result<()> {
+        let tree = self.tree();
+        if tree.is_over() {
+            let over = Error::stopped("the run this context belongs to is over");
+            return Err(over.at(|| self.path()));
         }
-    }
-
-    /// Waits for those who decide about this effect; until they have, nothing opens below it.
-    pub(crate) async fn while_deciding<T>(&self, decision: impl Future<Output = T> + Send) -> T {
-        self.frame().deciding.store(true, Ordering::Release);
-        let decided = decision.await;
-        self.frame().deciding.store(false, Ordering::Release);
-        decided
-    }
-
-    /// Whether gates or people are being asked about this effect just now.
-    pub(crate) fn is_being_decided(&self) -> bool {
-        self.frame().deciding.load(Ordering::Acquire)
+        if let Some(why) = tree.control.reason() {
+            let stopped = Error::stopped(format!("the run is ending ({why})"));
+            return Err(stopped.at(|| self.path()));
+        }
+        if self.is_closed() || self.is_branch_over() {
+            let message = format!(
+                "{} is over; hand its context on only while it runs",
+                self.effect()
+            );
+            return Err(Error::invalid(message).at(|| self.path()));
+        }
+        if tree
+            .deadline
+            .is_some_and(|it| it <= tokio::time::Instant::now())
+        {
+            tree.control.cancel(CancelReason::Deadline);
+            return Err(Error::stopped("the run's deadline has passed").at(|| self.path()));
+        }
+        Ok(())
     }
 
     fn frame(&self) -> &Frame {
-        &self.0.0
-    }
-
-    fn with_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = unpoisoned(&self.frame().state);
-        let state = state.get_or_insert_with(|| {
-            self.frame().has_state.store(true, Ordering::Release);
-            Box::default()
-        });
-        with(state)
-    }
-
-    fn if_state<T>(&self, with: impl FnOnce(&mut State) -> T) -> Option<T> {
-        if !self.frame().has_state.load(Ordering::Acquire) {
-            return None;
-        }
-        unpoisoned(&self.frame().state)
-            .as_mut()
-            .map(|state| with(state))
+        &self.view.0
     }
 }
 
@@ -350,21 +317,21 @@ impl Drop for RestoreOnDrop<'_> {
 }
 
 impl Deref for RunContext {
-    type Target = Whereabouts;
+    type Target = EffectView;
 
-    fn deref(&self) -> &Whereabouts {
-        &self.0
+    fn deref(&self) -> &EffectView {
+        &self.view
     }
 }
 
 impl fmt::Debug for RunContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RunContext({:?})", self.path())
+        write!(f, "RunContext({:?})", self.place_path())
     }
 }
 
-impl fmt::Debug for Whereabouts {
+impl fmt::Debug for EffectView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Whereabouts({:?})", self.path())
+        write!(f, "EffectView({:?})", self.path())
     }
 }

@@ -68,8 +68,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {
     fn to_value(&self) -> Result<Value> {
         // Making a value recurses as deep as the value is, and writes NaN as null; the walk
         // refuses both in time.
-        written_bytes(self)?;
-        serde_json::to_value(self).map_err(|e| unwritable(&e))
+        checked_value(self)
     }
 
     fn from_value(value: Value) -> Result<Self> {
@@ -81,6 +80,12 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {
     fn json_bytes(&self) -> Result<u64> {
         written_bytes(self)
     }
+}
+
+/// A value as JSON, unless JSON couldn't bring it back.
+pub(crate) fn checked_value(value: &impl Serialize) -> Result<Value> {
+    written_bytes(value)?;
+    serde_json::to_value(value).map_err(|e| unwritable(&e))
 }
 
 /// A value somebody may look at: the object-safe half of [`Data`], handed to observers.

@@ -10,7 +10,7 @@ use crate::data::Data;
 use crate::error::Result;
 use crate::hex::hex;
 use crate::info::{Info, Kind, Link};
-use crate::journal::OutputRecord;
+use crate::journal::record::digest;
 use crate::name::Name;
 
 /// How many differences are told apart; the others are counted.
@@ -41,7 +41,7 @@ impl Info {
     /// # Ok::<(), loom_core::Error>(())
     /// ```
     pub fn definition_hash(&self) -> Result<String> {
-        Ok(OutputRecord::digest(&Definition::of(self).to_value()?))
+        Ok(digest(&Definition::of(self).to_value()?))
     }
 
     /// What this definition has otherwise than an earlier one, in words; `None` if they mean the

@@ -1,28 +1,35 @@
-//! Driving a root run: cancellation from outside, the deadline, settling, the report.
+//! Driving a root run: its end from outside, the lease, what it is recorded as, the report.
+
+mod conclude;
+mod save;
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::join_all;
-use tokio::runtime::Handle;
+use tokio::time::Instant;
 
+use self::conclude::{conclude, stay_paused};
+use self::save::{Saved, give_back, save};
 use crate::context::RunContext;
+use crate::control::Control;
 use crate::data::Data;
 use crate::effect::{Effect, EffectKind};
 use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
-use crate::handle::Cancel;
 use crate::info::Kind;
 use crate::into_step::IntoStep;
-use crate::journal::{RunJournal, Status};
-use crate::name::Name;
+use crate::journal::Released;
+use crate::keep::Keeper;
 use crate::observer::DynObserver;
 use crate::outcome::{Outcome, Report, Settlement};
 use crate::poll::{caught, caught_now, within};
+use crate::question::Question;
+use crate::run_error::{RunError, RunErrorKind};
 use crate::tree::Tree;
-use crate::usage::Usage;
 
 /// Runs a step as the root: an agent or a workflow opens its run itself, all else is wrapped in
 /// one.
@@ -35,148 +42,166 @@ where
         Kind::Agent | Kind::Workflow => step.run_step(cx, input).await,
         Kind::Function => {
             let name = step.step_info().name.or_else(|| "function".into());
-            let effect = Effect::new(EffectKind::Workflow, name);
+            let effect = Effect::new(EffectKind::Workflow, name).with_safety(step.step_safety());
             cx.perform_step(effect, step, input).await
         }
     }
 }
 
-/// Drives a root's body to its end, or to its cancellation, and settles the observers.
+/// What came of an attempt.
+pub(crate) enum Driven<T> {
+    Ended(Result<Outcome<T>, RunError>),
+    /// It paused, but one of its questions had been answered meanwhile: it is to be resumed. These
+    /// are the questions it asked.
+    Answered(Vec<Question>),
+}
+
+/// Drives a root's body until it returns or the run ends, and flushes the observers. If it was
+/// answered while it paused and no resume is left, it stays paused.
 pub(crate) fn drive<'a, T: 'a>(
     cx: &'a RunContext,
     body: impl Future<Output = Result<T>> + Send + 'a,
-) -> impl Future<Output = Result<Outcome<T>>> + 'a {
+    resumes_left: u32,
+) -> impl Future<Output = Driven<T>> + 'a {
     // Boxed out here: what an async function is given stays in its future even after it is moved.
-    drive_boxed(cx, Box::pin(caught(body)))
+    drive_boxed(cx, Box::pin(caught(body)), resumes_left)
 }
 
-async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>) -> Result<Outcome<T>> {
+async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>, resumes_left: u32) -> Driven<T> {
     let tree = cx.tree();
-    // Declared before the body, so that on a drop the body's effects close before this settles.
-    let end = End {
-        cx,
-        is_finished: false,
-    };
-    let result = stoppable(&tree.cancel, tree.deadline, body).await;
+    // Declared before the body, so that on a drop the body's effects close before this.
+    let end = End { cx, is_over: false };
+    tree.control.set_driven();
+    let keeper = tree.journal.as_ref().and_then(Keeper::new);
+    let returned = until_stopped(&tree.control, tree.deadline, keeper, body).await;
     end.close();
-    if result
-        .as_ref()
-        .is_err_and(|it| it.kind() == ErrorKind::Paused)
-    {
-        tree.uncount_paused();
+    poll_fn(|task| {
+        if tree.is_wound_up() {
+            return Poll::Ready(());
+        }
+        tree.control.register(task.waker());
+        match tree.is_wound_up() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    let mut concluded = conclude(tree, returned);
+    let mut unsaved = None;
+    if let Some(journal) = &tree.journal {
+        let mut saved = Box::pin(save(tree, journal, &concluded)).await;
+        if let Saved::Answered = saved {
+            if resumes_left > 0 {
+                return Driven::Answered(end.hand_over());
+            }
+            (concluded, saved) = Box::pin(stay_paused(tree, journal)).await;
+        }
+        match saved {
+            Saved::Written | Saved::Answered => (),
+            Saved::Failed(error) => unsaved = Some(Settlement::new("journal", Err(error))),
+        }
     }
-    let unsaved = match &tree.journal {
-        Some(journal) => Box::pin(save(tree, journal, result.as_ref().err())).await,
-        None => None,
-    };
+    if let (
+        Some(Settlement {
+            result: Err(error), ..
+        }),
+        Err(paused),
+    ) = (&unsaved, &concluded)
+        && paused.kind() == RunErrorKind::Paused
+    {
+        // Nobody could resume it from what the journal holds.
+        concluded = Err(RunError::new(RunErrorKind::Broken, error.clone()));
+    }
     let mut settled = settle(tree).await;
     settled.extend(unsaved);
-    settled.extend(tree.journal.as_deref().and_then(give_back));
-    let (visited, usage) = end.finish(&settled);
-    let is_unseen = visited.is_none();
-    let report = report(tree, settled, visited.unwrap_or_default(), usage);
-    match result {
-        Ok(_) if is_unseen => Err(Error::invalid(
-            "the runnable says it is an agent or a workflow, yet opened no run: open one, or say it is a function",
-        )
-        .of_run(report)),
+    settled.extend(
+        tree.journal
+            .as_deref()
+            .and_then(|it| give_back(it, &concluded)),
+    );
+    let report = end.finish(settled);
+    Driven::Ended(match concluded {
         Ok(output) => Ok(Outcome::new(output, report)),
-        Err(error) => Err(error.of_run(report)),
-    }
+        Err(ended) => Err(ended.reporting(report)),
+    })
 }
 
-type Body<'a, T> = Pin<Box<dyn Future<Output = Result<Result<T>, String>> + Send + 'a>>;
+pub(crate) type Body<'a, T> = Pin<Box<dyn Future<Output = Result<Result<T>, String>> + Send + 'a>>;
 
-/// The body's end, or its cancellation; a cancelled body is dropped, which closes all it opened.
-pub(crate) async fn stoppable<T>(
-    cancel: &Cancel,
-    deadline: Option<tokio::time::Instant>,
+/// What the body returned; an error with its text where it panicked when it was dropped; `None`
+/// where the run ended before it returned.
+type Returned<T> = Option<Result<T>>;
+
+/// Polls the body until it returns or the run is to end; then the body is dropped, which closes all
+/// it opened.
+pub(crate) async fn until_stopped<T>(
+    control: &Control,
+    deadline: Option<Instant>,
+    mut keeper: Option<Keeper>,
     body: Body<'_, T>,
-) -> Result<T> {
-    let mut body = Some(body);
+) -> Returned<T> {
+    let body = Some(body);
+    let mut running = Running { control, body };
     let mut alarm: Option<Pin<Box<tokio::time::Sleep>>> = None;
     poll_fn(move |task| {
         if let Some(deadline) = deadline {
             let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             if alarm.as_mut().poll(task).is_ready() {
-                cancel.request(CancelReason::Deadline);
+                control.cancel(CancelReason::Deadline);
             }
         }
-        if let Some(why) = cancel.reason() {
-            return Poll::Ready(Err(stopped(&mut body, why)));
+        if let Some(keeper) = &mut keeper {
+            keeper.poll(control, task);
         }
-        let poll = poll_body(&mut body, task);
+        if control.reason().is_some() {
+            return Poll::Ready(running.stop());
+        }
+        let poll = running.poll(task);
         if poll.is_ready() {
-            return poll;
+            return poll.map(Some);
         }
         // Only a run that waits has to be woken. What was requested meanwhile woke nobody.
-        cancel.register(task.waker());
-        match cancel.reason() {
-            Some(why) => Poll::Ready(Err(stopped(&mut body, why))),
+        control.register(task.waker());
+        match control.reason() {
+            Some(_) => Poll::Ready(running.stop()),
             None => Poll::Pending,
         }
     })
     .await
 }
 
-/// Drops a body that is cancelled; what the run ends with.
-fn stopped<T>(body: &mut Option<Body<'_, T>>, why: CancelReason) -> Error {
-    let message = match caught_now(|| *body = None) {
-        Ok(()) => format!("the run was cancelled ({why})"),
-        Err(panic) => {
-            format!("the run was cancelled ({why}); it panicked while it stopped: {panic}")
-        }
-    };
-    Error::cancelled(why, message)
+/// A body that hasn't returned. Dropped with its driver, it ends the run before it goes.
+struct Running<'a, T> {
+    control: &'a Control,
+    body: Option<Body<'a, T>>,
 }
 
-fn poll_body<T>(body: &mut Option<Body<'_, T>>, task: &mut Context<'_>) -> Poll<Result<T>> {
-    let poll = body
-        .as_mut()
-        .map_or(Poll::Pending, |body| body.as_mut().poll(task));
-    poll.map(|ended| ended.unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic))))
-}
-
-/// Writes into the journal how the run came out. An output that can't be marked as given is given
-/// all the same; the outcome says so.
-async fn save(tree: &Tree, journal: &RunJournal, error: Option<&Error>) -> Option<Settlement> {
-    match error {
-        None => journal.set_status(Status::Ended),
-        Some(paused) if paused.kind() == ErrorKind::Paused => {
-            journal.set_status(Status::Paused(paused.questions().to_vec()));
-        }
-        // A run that waited and was gone on with in vain still waits.
-        Some(_) => journal.waits_no_more_for_what_it_asked(),
+impl<T> Running<'_, T> {
+    /// Drops a body whose run ends.
+    fn stop(&mut self) -> Returned<T> {
+        let panic = caught_now(|| self.body = None).err()?;
+        let message = format!("it panicked while it stopped: {panic}");
+        Some(Err(Error::new(ErrorKind::Panicked, message)))
     }
-    // Both, whatever comes of the first: that the run ended is never lost over an approval.
-    let saved = async {
-        let spent = journal.spend_given_up().await;
-        journal.save(tree).await.and(spent)
-    };
-    // Like all that settles: it never holds a finished output up for long.
-    let limit = Handle::try_current()
-        .is_ok()
-        .then_some(tree.parts.settle_max);
-    let unsaved = match caught(within(limit, saved)).await {
-        Ok(Some(saved)) => saved.err()?,
-        Ok(None) => Error::new(
-            ErrorKind::Internal,
-            format!("it didn't settle within {:?}", tree.parts.settle_max),
-        ),
-        Err(panic) => Error::new(
-            ErrorKind::Internal,
-            format!("it panicked while settling: {panic}"),
-        ),
-    };
-    Some(Settlement::new("journal", Err(unsaved)))
+
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<T>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Pending;
+        };
+        let poll = body.as_mut().poll(task);
+        if poll.is_ready() {
+            self.body = None;
+        }
+        poll.map(|ended| ended.unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic))))
+    }
 }
 
-/// Gives the run back for others to go on with.
-fn give_back(journal: &RunJournal) -> Option<Settlement> {
-    let panic = journal.release().err()?;
-    let message = format!("it panicked while it gave the run back: {panic}");
-    let error = Error::new(ErrorKind::Internal, message);
-    Some(Settlement::new("journal", Err(error)))
+impl<T> Drop for Running<'_, T> {
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            self.control.drop_run();
+        }
+    }
 }
 
 async fn settle(tree: &Tree) -> Vec<Settlement> {
@@ -184,14 +209,19 @@ async fn settle(tree: &Tree) -> Vec<Settlement> {
         return Vec::new();
     }
     let settling = tree.parts.observers.iter().map(|observer| async move {
-        let settled = within(Some(tree.parts.settle_max), observer.settle(&tree.root_id));
+        // It may panic before it returns its future, too.
+        let settled =
+            async { within(Some(tree.parts.settle_max), observer.settle(&tree.root_id)).await };
         match caught(settled).await {
             Ok(Some(settlement)) => settlement,
             Ok(None) => unsettled(
                 &**observer,
                 format!("it didn't settle within {:?}", tree.parts.settle_max),
             ),
-            Err(panic) => unsettled(&**observer, format!("it panicked while settling: {panic}")),
+            Err(panic) => {
+                tree.parts.count_observer_fault();
+                unsettled(&**observer, format!("it panicked while settling: {panic}"))
+            }
         }
     });
     let mut settled = join_all(settling).await;
@@ -201,28 +231,13 @@ async fn settle(tree: &Tree) -> Vec<Settlement> {
 
 fn unsettled(observer: &dyn DynObserver, why: String) -> Settlement {
     let name = caught_now(|| observer.name().to_owned()).unwrap_or_else(|_| "observer".to_owned());
-    Settlement::new(name, Err(Error::new(ErrorKind::Internal, why)))
-}
-
-fn report(tree: &Tree, settled: Vec<Settlement>, visited: Vec<Name>, usage: Usage) -> Report {
-    Report {
-        run_id: tree.root_id.clone(),
-        session_id: tree.session.clone(),
-        trace_id: tree.trace_id,
-        visited,
-        usage,
-        anchors: settled
-            .iter()
-            .filter_map(|it| it.result.as_ref().ok()?.clone())
-            .collect(),
-        settled,
-    }
+    Settlement::new(name, Err(Error::new(ErrorKind::Failed, why)))
 }
 
 /// Ends the tree on every way out, and tells the observers that it is settled.
 struct End<'a> {
     cx: &'a RunContext,
-    is_finished: bool,
+    is_over: bool,
 }
 
 impl End<'_> {
@@ -232,38 +247,68 @@ impl End<'_> {
         self.cx.tree().end();
     }
 
-    /// The root's own steps that completed, `None` if no root was ever opened; and what the run
-    /// consumed.
-    fn finish(mut self, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
-        self.is_finished = true;
-        self.tell(settled)
+    /// The run continues in another attempt; what this one asked.
+    fn hand_over(mut self) -> Vec<Question> {
+        self.is_over = true;
+        let tree = self.cx.tree();
+        let asked = tree.open_questions();
+        tree.forget_questions();
+        drop(tree.control.take_root());
+        asked
     }
 
-    /// Gives the run back and tells the observers how they settled; what [`End::finish`] gives.
-    fn tell(&self, settled: &[Settlement]) -> (Option<Vec<Name>>, Usage) {
+    fn finish(mut self, settled: Vec<Settlement>) -> Report {
+        self.is_over = true;
         let tree = self.cx.tree();
-        if let Some(journal) = &tree.journal {
-            // Already given back, unless the run was dropped: then nobody is left to be told.
-            let _ = journal.release();
+        let usage = tree.ledger.usage();
+        let visited = finish(tree, &settled);
+        Report {
+            run_id: tree.root_id.clone(),
+            session_id: tree.session.clone(),
+            trace_id: tree.trace_id,
+            visited,
+            usage: usage.usage,
+            attempt: usage.attempt,
+            charged: usage.charged,
+            charged_attempt: usage.charged_attempt,
+            anchors: settled
+                .iter()
+                .filter_map(|it| it.result.as_ref().ok()?.clone())
+                .collect(),
+            settled,
         }
-        let (root, usage) = tree.finish();
-        let visited = root.map(|root| {
-            if tree.is_told() {
-                root.tell(EventKind::Settled {
-                    settlements: settled,
-                });
-            }
-            root.life().take_visited()
-        });
-        (visited, usage)
     }
+}
+
+/// Tells the observers how they settled, and lets go of what keeps the tree alive; the root's own
+/// steps that completed.
+pub(crate) fn finish(tree: &Arc<Tree>, settled: &[Settlement]) -> Vec<crate::name::Name> {
+    tree.forget_questions();
+    let Some(root) = tree.control.take_root() else {
+        return Vec::new();
+    };
+    if tree.is_told() {
+        root.tell(EventKind::Settled {
+            settlements: settled,
+        });
+        tree.wake_reader();
+    }
+    root.life().take_visited()
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        if !self.is_finished {
-            self.close();
-            self.tell(&[]);
+        if self.is_over {
+            return;
+        }
+        self.close();
+        let tree = self.cx.tree();
+        if let Some(journal) = &tree.journal {
+            // Nobody is left to be told.
+            let _ = journal.release(Released::Dropped);
+        }
+        if tree.abandon() {
+            finish(tree, &[]);
         }
     }
 }

@@ -1,75 +1,20 @@
 //! `Effect`: what is about to happen, as it is announced at the door.
 
+mod kind;
+
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::attributes::{AttrValue, Attributes, key};
-use crate::budget::Amount;
 use crate::error::Result;
 use crate::ids::UserId;
+use crate::ledger::Amount;
 use crate::name::Name;
-use crate::safety::Safety;
+use crate::safety::{IfUnfinished, Safety};
 
-/// What sort of effect passes the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EffectKind {
-    /// A workflow's run.
-    Workflow,
-    /// A step of a workflow, or `cx.step`.
-    Step,
-    /// An agent's run.
-    Agent,
-    /// A turn of an agent's loop.
-    Turn,
-    /// A call of a model.
-    Model,
-    /// A call of a tool.
-    Tool,
-}
-
-impl EffectKind {
-    /// The span's name: the project's contract with those who read traces.
-    pub fn span_name(self) -> &'static str {
-        match self {
-            Self::Workflow => "loom.workflow.run",
-            Self::Step => "loom.workflow.step",
-            Self::Agent => "loom.run",
-            Self::Turn => "loom.turn",
-            Self::Model => "loom.model.stream",
-            Self::Tool => "loom.tool",
-        }
-    }
-
-    /// Who emits such a span: `workflow` or `agent`.
-    pub fn pattern(self) -> &'static str {
-        match self {
-            Self::Workflow | Self::Step => "workflow",
-            Self::Agent | Self::Turn | Self::Model | Self::Tool => "agent",
-        }
-    }
-
-    /// Whether it is a run: an agent's or a workflow's.
-    pub fn is_run(self) -> bool {
-        match self {
-            Self::Workflow | Self::Agent => true,
-            Self::Step | Self::Turn | Self::Model | Self::Tool => false,
-        }
-    }
-
-    /// What an effect of this kind is that declares nothing.
-    fn safety(self) -> Safety {
-        match self {
-            Self::Tool => Safety::NotIdempotent,
-            Self::Workflow | Self::Step | Self::Agent | Self::Turn | Self::Model => {
-                Safety::Idempotent
-            }
-        }
-    }
-}
+pub use kind::EffectKind;
 
 /// Something that is about to happen: its kind, its name and what is known beforehand.
 ///
@@ -92,6 +37,8 @@ struct Announced {
     at: Option<Name>,
     destructive: bool,
     safety: Safety,
+    if_unfinished: IfUnfinished,
+    check: Option<InputCheck>,
     only_one: bool,
     keeps_failure: bool,
     /// Whether the name is known to be one.
@@ -102,6 +49,24 @@ struct Announced {
     wanted: Amount,
 }
 
+/// Whether arguments fit.
+#[derive(Clone)]
+pub(crate) struct InputCheck(Arc<CheckInput>);
+
+type CheckInput = dyn Fn(&Value) -> Result<()> + Send + Sync;
+
+impl InputCheck {
+    pub(crate) fn new(check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(check))
+    }
+}
+
+impl fmt::Debug for InputCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InputCheck")
+    }
+}
+
 impl Announced {
     fn new(kind: EffectKind, name: Name) -> Self {
         Self {
@@ -110,6 +75,8 @@ impl Announced {
             at: None,
             destructive: false,
             safety: kind.safety(),
+            if_unfinished: IfUnfinished::Ask,
+            check: None,
             only_one: false,
             keeps_failure: false,
             named: false,
@@ -189,8 +156,7 @@ impl Effect {
 
     /// Says that whoever opens it takes its failure as a value. A journal then records a failure
     /// like an output, so that a run that goes on from there gets the same one, and the body doesn't
-    /// run again. Not for what is tried again when it fails. Errors that end the tree are never
-    /// recorded.
+    /// run again. Not for what is tried again when it fails.
     #[must_use]
     pub fn keeping_failure(mut self) -> Self {
         self.change().keeps_failure = true;
@@ -274,6 +240,33 @@ impl Effect {
             cost_micro_usd,
         };
         self
+    }
+
+    /// Decides what becomes of it if an earlier attempt began it and nothing tells how it ended.
+    #[must_use]
+    pub fn with_if_unfinished(mut self, if_unfinished: IfUnfinished) -> Self {
+        if self.0.if_unfinished != if_unfinished {
+            self.change().if_unfinished = if_unfinished;
+        }
+        self
+    }
+
+    /// Checks the arguments that a person wants it to have instead of its own: what doesn't fit is
+    /// asked about again.
+    pub(crate) fn checking_input(mut self, check: InputCheck) -> Self {
+        self.change().check = Some(check);
+        self
+    }
+
+    pub(crate) fn check_input(&self, input: &Value) -> Result<()> {
+        match &self.0.check {
+            None => Ok(()),
+            Some(InputCheck(check)) => check(input),
+        }
+    }
+
+    pub(crate) fn if_unfinished(&self) -> IfUnfinished {
+        self.0.if_unfinished
     }
 
     pub(crate) fn acting_as_user(mut self, user: UserId) -> Self {

@@ -80,10 +80,14 @@ pub enum CancelReason {
     Dropped,
     /// Its process died; written when the run is resumed.
     ProcessDied,
+    /// Another worker took the run over.
+    TakenOver,
+    /// A part that the run can't do without stopped working beside it.
+    Broken,
 }
 
 impl CancelReason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Requested,
         Self::Deadline,
         Self::TimedOut,
@@ -92,6 +96,8 @@ impl CancelReason {
         Self::Paused,
         Self::Dropped,
         Self::ProcessDied,
+        Self::TakenOver,
+        Self::Broken,
     ];
 
     /// The reason as records spell it, for example `timed_out`.
@@ -105,6 +111,8 @@ impl CancelReason {
             Self::Paused => "paused",
             Self::Dropped => "dropped",
             Self::ProcessDied => "process_died",
+            Self::TakenOver => "taken_over",
+            Self::Broken => "broken",
         }
     }
 
@@ -134,6 +142,6 @@ mod tests {
             assert_eq!(CancelReason::from_code(reason.code()), Some(reason));
         }
         assert_eq!(CancelReason::from_code(0), None);
-        assert_eq!(CancelReason::from_code(9), None);
+        assert_eq!(CancelReason::from_code(11), None);
     }
 }

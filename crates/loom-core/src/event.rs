@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::attributes::Attributes;
-use crate::context::Whereabouts;
+use crate::context::EffectView;
 use crate::data::Look;
 use crate::effect::Effect;
 use crate::ending::Ending;
@@ -18,7 +18,7 @@ use crate::trace::SpanId;
 #[non_exhaustive]
 pub struct Event<'a> {
     /// Where it happened: whom the effect is for, its ids, its path.
-    pub cx: &'a Whereabouts,
+    pub cx: &'a EffectView,
     /// When it happened; within a run never before an earlier event.
     pub at: SystemTime,
     /// What happened.
@@ -70,6 +70,8 @@ pub enum EventKind<'a> {
         question: &'a Question,
         /// Why it must not happen; `None` if it may, or the question wasn't whether.
         refused: Option<&'a str>,
+        /// The arguments it may happen with instead, where somebody changed them.
+        changed: Option<&'a serde_json::Value>,
     },
     /// A piece of a streamed reply.
     Delta {
@@ -124,8 +126,13 @@ pub enum Note {
         /// For whom; `None` for all.
         user: Option<UserId>,
     },
-    /// The run goes on after a pause or a crash.
-    Resumed,
+    /// The run is resumed after a pause or a crash.
+    Resumed {
+        /// The number of the attempt that begins, the first having been 1.
+        attempt: u32,
+    },
+    /// The effect was begun in an earlier attempt, and nothing tells how it ended.
+    Unfinished,
     /// A user's own note.
     Custom {
         /// Its name.
@@ -141,7 +148,8 @@ impl Note {
             Self::Retry { .. } => "retry",
             Self::Fallback => "fallback",
             Self::ActingAs { .. } => "acting_as",
-            Self::Resumed => "resumed",
+            Self::Resumed { .. } => "resumed",
+            Self::Unfinished => "unfinished",
             Self::Custom { name } => name,
         }
     }

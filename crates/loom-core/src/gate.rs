@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::context::RunContext;
+use crate::context::EffectView;
 use crate::effect::Effect;
 use crate::name::Name;
 use crate::permissions::PermissionGate;
@@ -36,12 +36,12 @@ impl Verdict {
 ///
 /// A gate may wait, since a person may be asked, but must not do the work itself. It can neither
 /// alter the effect nor hide it: the effect is already open and recorded when gates are asked.
-/// Its context opens nothing while it is asked. All gates must allow; a gate that panics or exceeds its time limit denies.
+/// What it is shown can't act. All gates must allow; a gate that panics or exceeds its time limit denies.
 ///
 /// A whole one:
 ///
 /// ```
-/// use loom_core::{Effect, EffectKind, ErrorKind, Gate, Loom, Result, RunContext, Verdict};
+/// use loom_core::{Effect, EffectView, Gate, Loom, Result, RunErrorKind, Verdict};
 ///
 /// struct NoNights;
 ///
@@ -50,7 +50,7 @@ impl Verdict {
 ///         "no_nights"
 ///     }
 ///
-///     async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+///     async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
 ///         match effect.name().as_str() {
 ///             "night_shift" => Verdict::deny("nobody works at night"),
 ///             _ => Verdict::Allow,
@@ -62,12 +62,12 @@ impl Verdict {
 /// # futures::executor::block_on(async {
 /// let loom = Loom::builder().gate(NoNights).build();
 /// let error = loom.session("alice").run(&night_shift, "go").await.unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Denied);
+/// assert_eq!(error.kind(), RunErrorKind::Denied);
 /// # });
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` isn't a gate",
-    note = "implement `Gate`: `fn name(&self) -> &str` and `async fn check(&self, cx: &RunContext, effect: &Effect) -> Verdict`"
+    note = "implement `Gate`: `fn name(&self) -> &str` and `async fn check(&self, view: &EffectView, effect: &Effect) -> Verdict`"
 )]
 pub trait Gate: Send + Sync + 'static {
     /// The gate's name in records.
@@ -80,7 +80,7 @@ pub trait Gate: Send + Sync + 'static {
     }
 
     /// Whether this effect may happen.
-    fn check(&self, cx: &RunContext, effect: &Effect) -> impl Future<Output = Verdict> + Send;
+    fn check(&self, view: &EffectView, effect: &Effect) -> impl Future<Output = Verdict> + Send;
 
     /// How long `check` may take before it counts as a refusal; `None` for a gate that asks
     /// people, which only the run's deadline bounds. 5 s by default.
@@ -98,8 +98,8 @@ impl<G: Gate> Gate for Arc<G> {
         (**self).concerns(effect)
     }
 
-    fn check(&self, cx: &RunContext, effect: &Effect) -> impl Future<Output = Verdict> + Send {
-        (**self).check(cx, effect)
+    fn check(&self, view: &EffectView, effect: &Effect) -> impl Future<Output = Verdict> + Send {
+        (**self).check(view, effect)
     }
 
     fn limit(&self) -> Option<Duration> {
@@ -111,7 +111,7 @@ impl<G: Gate> Gate for Arc<G> {
 pub(crate) trait DynGate: Send + Sync {
     fn at_once(&self, effect: &Effect) -> Option<Verdict>;
     fn concerns(&self, effect: &Effect) -> bool;
-    fn check<'a>(&'a self, cx: &'a RunContext, effect: &'a Effect) -> BoxFuture<'a, Verdict>;
+    fn check<'a>(&'a self, view: &'a EffectView, effect: &'a Effect) -> BoxFuture<'a, Verdict>;
     fn limit(&self) -> Option<Duration>;
 }
 
@@ -127,8 +127,8 @@ impl<G: Gate> DynGate for G {
         Gate::concerns(self, effect)
     }
 
-    fn check<'a>(&'a self, cx: &'a RunContext, effect: &'a Effect) -> BoxFuture<'a, Verdict> {
-        Box::pin(Gate::check(self, cx, effect))
+    fn check<'a>(&'a self, view: &'a EffectView, effect: &'a Effect) -> BoxFuture<'a, Verdict> {
+        Box::pin(Gate::check(self, view, effect))
     }
 
     fn limit(&self) -> Option<Duration> {
@@ -155,12 +155,11 @@ impl NamedGate {
         }
     }
 
-    /// Whether it is asked about such an effect. One that panics when it is asked whether is asked:
-    /// nothing passes it by accident.
-    pub(crate) fn concerns(&self, effect: &Effect) -> bool {
+    /// Whether it is asked about such an effect; the text of a panic, which denies.
+    pub(crate) fn concerns(&self, effect: &Effect) -> Result<bool, String> {
         if self.is_permissions {
-            return PermissionGate::is_about(effect);
+            return Ok(PermissionGate::is_about(effect));
         }
-        caught_now(|| self.gate.concerns(effect)).unwrap_or(true)
+        caught_now(|| self.gate.concerns(effect))
     }
 }

@@ -1,9 +1,7 @@
 //! `IntoStep`: what is accepted where a step is.
 
-use futures::TryFutureExt;
-
 use crate::context::RunContext;
-use crate::error::{BoxError, Result};
+use crate::error::{BoxError, Error, Result};
 use crate::info::{Info, Kind};
 use crate::runnable::Runnable;
 use crate::safety::Safety;
@@ -87,7 +85,7 @@ impl<I, R: Runnable<I>> IntoStep<I, ViaRunnable> for R {
     type Out = R::Out;
 
     fn run_step(&self, cx: &RunContext, input: I) -> impl Future<Output = Result<R::Out>> + Send {
-        self.run(cx, input).map_err(|e| cx.unhidden(e))
+        self.run(cx, input)
     }
 
     fn step_info(&self) -> Info {
@@ -114,8 +112,8 @@ where
 {
     type Out = O;
 
-    async fn run_step(&self, cx: &RunContext, input: I) -> Result<O> {
-        self(input).await.map_err(|e| cx.own_error(e))
+    async fn run_step(&self, _cx: &RunContext, input: I) -> Result<O> {
+        self(input).await.map_err(Error::from_any)
     }
 
     fn step_info(&self) -> Info {
@@ -139,7 +137,7 @@ where
     type Out = O;
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<O> {
-        self(cx.clone(), input).await.map_err(|e| cx.own_error(e))
+        self(cx.clone(), input).await.map_err(Error::from_any)
     }
 
     fn step_info(&self) -> Info {

@@ -1,235 +1,174 @@
 //! `Journal`: what makes a run resumable.
 
+mod types;
+mod head;
+mod query;
+mod erased;
 mod memory;
-mod record;
-mod run_journal;
+mod conformance;
+pub(crate) mod record;
+pub(crate) mod run_journal;
+mod writing;
+mod known;
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::ids::RunId;
-use crate::scope::Scope;
 
+pub use conformance::{check_journal, check_lapsing_leases};
+pub(crate) use erased::DynJournal;
+pub use head::{RunHead, RunStatus};
 pub use memory::MemoryJournal;
-pub(crate) use record::{AnswerRecord, FailureRecord, OutputRecord, RunRecord, Status};
-pub(crate) use run_journal::{Answer, Held, RunJournal};
-
-/// Which root run a record belongs to: a run is found only in its own partition.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct JournalRun {
-    /// Whose run it is.
-    pub scope: Scope,
-    /// The root run's id.
-    pub root: RunId,
-}
-
-/// Which record of a run. A store keeps what it is given under any slot, also under one that came
-/// after it was written (by its `Debug` form, for example), and refuses none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Slot<'a> {
-    /// The run itself: its input, how far it came, what it used.
-    Run,
-    /// The output of the effect at this path.
-    Output(&'a str),
-    /// A question that was asked at this path.
-    Question(&'a str),
-    /// The answer to the question at this path.
-    Answer(&'a str),
-    /// What the run's definition was when it began, to tell whether it changed.
-    Definition,
-}
-
-/// The right to write a run's records. Whoever claims a run later gets a higher token, and what
-/// is written under a lower one is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// The run.
-    pub run: JournalRun,
-    /// Rises with every claim.
-    pub token: u64,
-}
+pub use query::{Forget, FoundRun, Page, RunQuery, Whose};
+pub(crate) use record::USAGE;
+pub(crate) use run_journal::RunJournal;
+pub use types::{
+    Answered, Batch, Claimed, JournalRun, Lease, Lost, Record, Released, Renewed, SlotKey, SlotKind,
+};
 
 /// Keeps what runs recorded, so that they can be resumed, also by another process.
 ///
-/// A store of JSON values under (partition, run, slot). It decides two races: of several workers
-/// that claim a run one wins, and of several answers to a question the first stays.
+/// A store of JSON values under (partition, run, slot) and of one [`RunHead`] for each run. What a
+/// value means is the driver's business; a store returns it to the byte. It decides three races:
+///
+/// - Of several workers that claim a run one wins. The others get `Invalid` until the lease is
+///   released or lapses; then the next claim has a higher token, and whoever holds a lower one can
+///   write nothing more.
+/// - Of several answers to a question the first stays.
+/// - Of a pause and an answer that arrives meanwhile, one is refused: a batch that pauses the run
+///   is written only while nothing it waits for is known.
+///
+/// Each method is one step: nobody sees half of it, and one that returns an error changed nothing.
+/// A future that is dropped may have done its work or not.
+///
+/// Leases lapse in every store that outlives its processes. A lapsed lease that no other worker
+/// has claimed may still be renewed and written under, or be refused with [`Lost::TakenOver`].
+///
+/// [`check_journal`] tells whether a store keeps to all of this.
 ///
 /// ```
-/// use loom_core::{Journal, JournalRun, MemoryJournal, RunId, Scope, SessionId, Slot};
+/// use std::time::{Duration, SystemTime};
+/// use loom_core::{
+///     Batch, Journal, JournalRun, Lost, MemoryJournal, Record, Released, RunHead, RunId, Scope,
+///     SessionId, SlotKey, SlotKind,
+/// };
 /// use serde_json::json;
 ///
 /// # futures::executor::block_on(async {
 /// let journal = MemoryJournal::default();
 /// let run = JournalRun { scope: Scope::new(None, SessionId::new("s")?), root: RunId::new("r")? };
-/// let lease = journal.claim(&run).await?;
-/// journal.put(&lease, Slot::Output("load"), json!(7)).await?;
-/// assert_eq!(journal.get(&run, Slot::Output("load")).await?, Some(json!(7)));
-/// assert!(journal.claim(&run).await.is_err(), "somebody works on it");
-/// journal.release(&lease);
-/// assert!(journal.claim(&run).await.is_ok());
+/// let ttl = Duration::from_secs(30);
+///
+/// let claimed = journal.claim(&run, ttl).await?;
+/// assert_eq!(claimed.head, None, "a new run");
+/// assert!(journal.claim(&run, ttl).await.is_err(), "it is being worked on");
+///
+/// let load = SlotKey::new(SlotKind::Output, "load");
+/// let head = RunHead::new(run.root.clone(), "refund", SystemTime::now());
+/// let batch = Batch { head, records: vec![Record { key: load.clone(), value: json!(7).into() }] };
+/// journal.write(&claimed.lease, &batch).await.unwrap();
+/// assert_eq!(journal.read(&run, &load).await?, Some(json!(7)));
+///
+/// journal.release(&claimed.lease, Released::Shutdown);
+/// let resumed = journal.claim(&run, ttl).await?;
+/// assert_eq!(resumed.records, batch.records);
+/// assert!(matches!(journal.renew(&claimed.lease, ttl).await, Err(Lost::TakenOver)));
 /// # Ok::<(), loom_core::Error>(())
 /// # }).unwrap();
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` isn't a journal",
-    note = "implement `Journal`: `claim`, `release`, `get`, `put`, `answer` and `runs`"
+    note = "implement `Journal`: `claim`, `renew`, `write`, `release`, `answer`, `read`, `runs`, \
+            `request_cancel` and `forget`"
 )]
 pub trait Journal: Send + Sync + 'static {
-    /// Takes a run to work on it, until the lease is released or, in a store that outlives its
-    /// processes, has run out.
+    /// Takes a run to work on it for `ttl`, and hands over everything that is stored of it.
+    ///
+    /// The run may be unknown: then it is a new one. The lease's token is higher than that of every
+    /// claim of this run before, also if the run was forgotten in between.
     ///
     /// # Errors
-    /// `Invalid` while somebody else holds it; `Internal` for a store that doesn't work.
-    fn claim(&self, run: &JournalRun) -> impl Future<Output = Result<Lease>> + Send;
-
-    /// Gives a run back. Does nothing if it was claimed by somebody else since. Called once for a
-    /// lease; if it panics, the run's outcome says that the journal isn't settled.
-    fn release(&self, lease: &Lease);
-
-    /// A record, if there is one.
-    ///
-    /// # Errors
-    /// `Internal` for a store that doesn't work, or holds what it can't read.
-    fn get(
+    /// `Invalid` while another worker holds the run; `Failed` for a store that doesn't work.
+    fn claim(
         &self,
         run: &JournalRun,
-        slot: Slot<'_>,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Claimed>> + Send;
+
+    /// Extends a lease to `ttl` from now, and brings a cancellation that was requested elsewhere.
+    ///
+    /// # Errors
+    /// [`Lost::TakenOver`] if the lease is over; [`Lost::Store`] for a store that doesn't work.
+    fn renew(
+        &self,
+        lease: &Lease,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Renewed, Lost>> + Send;
+
+    /// Writes a head and its records, all or nothing. Doesn't extend the lease.
+    ///
+    /// A head that ends, fails or cancels the run settles a cancellation that was requested.
+    ///
+    /// # Errors
+    /// The first of these that applies:
+    /// - [`Lost::TakenOver`] if the lease is over;
+    /// - [`Lost::Store`] with an `Invalid` error if the head's revision isn't higher than that of
+    ///   the stored head, if there is one;
+    /// - [`Lost::Answered`] if the head's status is [`RunStatus::Paused`] and an answer is stored
+    ///   for one of the paths it waits for, or the time it is due has come;
+    /// - [`Lost::Store`] for a store that doesn't work.
+    fn write(&self, lease: &Lease, batch: &Batch) -> impl Future<Output = Result<(), Lost>> + Send;
+
+    /// Releases a lease, as far as that is possible without waiting: if it fails, the lease lapses.
+    /// Does nothing if the lease is over.
+    fn release(&self, lease: &Lease, how: Released);
+
+    /// Writes the answer to the question at this path, if the run waits for it and none is stored,
+    /// and removes the path from the head's `waiting`. Needs no lease.
+    ///
+    /// # Errors
+    /// `Failed` for a store that doesn't work.
+    fn answer(
+        &self,
+        run: &JournalRun,
+        path: &str,
+        value: Value,
+    ) -> impl Future<Output = Result<Answered>> + Send;
+
+    /// Returns one record, if it exists: for people and pages.
+    ///
+    /// # Errors
+    /// `Failed` for a store that doesn't work, or holds what it can't read.
+    fn read(
+        &self,
+        run: &JournalRun,
+        slot: &SlotKey,
     ) -> impl Future<Output = Result<Option<Value>>> + Send;
 
-    /// Writes a record, in place of an earlier one; keeps the lease alive.
+    /// Lists runs in the order in which they were first written.
+    ///
+    /// A run that matches throughout is on exactly one page, whatever is written or forgotten while
+    /// the pages are read. A page may have fewer runs than the query asks for, or none, and still
+    /// not be the last.
     ///
     /// # Errors
-    /// `Internal` if the run was claimed by somebody else since, or the store doesn't work.
-    fn put(
-        &self,
-        lease: &Lease,
-        slot: Slot<'_>,
-        value: Value,
-    ) -> impl Future<Output = Result<()>> + Send;
+    /// `Invalid` for a `max` of zero or an `after` that no page had; `Failed` for a store that
+    /// doesn't work, or holds what it can't read.
+    fn runs(&self, query: &RunQuery<'_>) -> impl Future<Output = Result<Page<FoundRun>>> + Send;
 
-    /// Writes the answer to the question at this path unless there is one: whether it was
-    /// written. Needs no lease.
+    /// Requests that a run be cancelled: its worker finds out with the next renewal, and whoever
+    /// claims it finds it in the head. Returns `false` for an unknown or finished run.
     ///
     /// # Errors
-    /// `Internal` for a store that doesn't work.
-    fn answer(
-        &self,
-        run: &JournalRun,
-        path: &str,
-        value: Value,
-    ) -> impl Future<Output = Result<bool>> + Send;
+    /// `Failed` for a store that doesn't work.
+    fn request_cancel(&self, run: &JournalRun) -> impl Future<Output = Result<bool>> + Send;
 
-    /// All runs of a partition with their [`Slot::Run`] records, oldest first.
+    /// Forgets runs with all their records, and returns how many they were.
     ///
     /// # Errors
-    /// `Internal` for a store that doesn't work.
-    fn runs(&self, scope: &Scope) -> impl Future<Output = Result<Vec<(RunId, Value)>>> + Send;
-}
-
-impl<J: Journal> Journal for Arc<J> {
-    fn claim(&self, run: &JournalRun) -> impl Future<Output = Result<Lease>> + Send {
-        (**self).claim(run)
-    }
-
-    fn release(&self, lease: &Lease) {
-        (**self).release(lease);
-    }
-
-    fn get(
-        &self,
-        run: &JournalRun,
-        slot: Slot<'_>,
-    ) -> impl Future<Output = Result<Option<Value>>> + Send {
-        (**self).get(run, slot)
-    }
-
-    fn put(
-        &self,
-        lease: &Lease,
-        slot: Slot<'_>,
-        value: Value,
-    ) -> impl Future<Output = Result<()>> + Send {
-        (**self).put(lease, slot, value)
-    }
-
-    fn answer(
-        &self,
-        run: &JournalRun,
-        path: &str,
-        value: Value,
-    ) -> impl Future<Output = Result<bool>> + Send {
-        (**self).answer(run, path, value)
-    }
-
-    fn runs(&self, scope: &Scope) -> impl Future<Output = Result<Vec<(RunId, Value)>>> + Send {
-        (**self).runs(scope)
-    }
-}
-
-/// The object-safe twin of [`Journal`].
-pub(crate) trait DynJournal: Send + Sync {
-    fn claim<'a>(&'a self, run: &'a JournalRun) -> BoxFuture<'a, Result<Lease>>;
-    fn release(&self, lease: &Lease);
-    fn get<'a>(
-        &'a self,
-        run: &'a JournalRun,
-        slot: Slot<'a>,
-    ) -> BoxFuture<'a, Result<Option<Value>>>;
-    fn put<'a>(
-        &'a self,
-        lease: &'a Lease,
-        slot: Slot<'a>,
-        value: Value,
-    ) -> BoxFuture<'a, Result<()>>;
-    fn answer<'a>(
-        &'a self,
-        run: &'a JournalRun,
-        path: &'a str,
-        value: Value,
-    ) -> BoxFuture<'a, Result<bool>>;
-    fn runs<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Vec<(RunId, Value)>>>;
-}
-
-impl<J: Journal> DynJournal for J {
-    fn claim<'a>(&'a self, run: &'a JournalRun) -> BoxFuture<'a, Result<Lease>> {
-        Box::pin(Journal::claim(self, run))
-    }
-
-    fn release(&self, lease: &Lease) {
-        Journal::release(self, lease);
-    }
-
-    fn get<'a>(
-        &'a self,
-        run: &'a JournalRun,
-        slot: Slot<'a>,
-    ) -> BoxFuture<'a, Result<Option<Value>>> {
-        Box::pin(Journal::get(self, run, slot))
-    }
-
-    fn put<'a>(
-        &'a self,
-        lease: &'a Lease,
-        slot: Slot<'a>,
-        value: Value,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(Journal::put(self, lease, slot, value))
-    }
-
-    fn answer<'a>(
-        &'a self,
-        run: &'a JournalRun,
-        path: &'a str,
-        value: Value,
-    ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(Journal::answer(self, run, path, value))
-    }
-
-    fn runs<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Vec<(RunId, Value)>>> {
-        Box::pin(Journal::runs(self, scope))
-    }
+    /// `Invalid` if a worker holds one of them, which the message names: nothing is forgotten then.
+    /// `Failed` for a store that doesn't work.
+    fn forget(&self, what: &Forget) -> impl Future<Output = Result<u64>> + Send;
 }

@@ -1,165 +1,283 @@
-//! `Launch`: from a session and a step to a tree that is driven.
+//! `Launch`: from a session and a step to a run that is driven to its end.
+
+mod resume;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::admission::Admitted;
 use crate::context::RunContext;
+use crate::control::Control;
 use crate::data::Data;
 use crate::definition::Definition;
-use crate::drive::{drive, run_root, stoppable};
+use crate::drive::{Body, Driven, drive, run_root, until_stopped};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{Cancel, Handle};
 use crate::ids::RunId;
-use crate::info::Info;
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
-use crate::journal::{Held, JournalRun, RunJournal, RunRecord, Slot};
+use crate::journal::record::{RunRecord, VERSION, digest, written};
+use crate::journal::{DynJournal, JournalRun, Record, RunJournal, SlotKey, SlotKind};
+use crate::keep::Keeper;
 use crate::outcome::Outcome;
 use crate::poll::caught;
-use crate::scope::Scope;
+use crate::run_error::{RunError, RunErrorKind};
 use crate::session::Session;
 use crate::stream::EventQueue;
 use crate::trace::{SpanId, TraceId};
 use crate::tree::{Carried, Origin, Tree};
 
+/// How often in a row a run resumes itself, since a question was answered while it paused.
+const MAX_SELF_RESUMES: u32 = 16;
+/// How often a start waits for a run of its id that another worker holds, before it looks again.
+const ATTACH_WAIT: Duration = Duration::from_millis(100);
+
 /// A run that is about to begin in a session.
 pub(crate) struct Launch {
-    run_id: RunId,
-    cancel: Arc<Cancel>,
-    queue: Option<Arc<EventQueue>>,
+    pub(crate) session: Session,
+    pub(crate) control: Arc<Control>,
+    pub(crate) queue: Option<Arc<EventQueue>>,
+    /// Whether the caller gave the run's id: then the same id attaches to the same run.
+    pub(crate) is_named: bool,
+}
+
+/// A run that has begun, or is resumed.
+struct Begun {
+    cx: RunContext,
+    /// What it was begun with, where that comes from the journal.
+    recorded: Option<Value>,
 }
 
 impl Launch {
-    pub(crate) fn new(session: &Session, queue: Option<Arc<EventQueue>>) -> Self {
-        Self {
-            run_id: session.new_run_id(),
-            cancel: Arc::default(),
-            queue,
-        }
+    fn run_id(&self) -> &RunId {
+        self.control.run_id()
     }
 
-    pub(crate) fn resuming(run_id: RunId) -> Self {
-        Self {
-            run_id,
-            cancel: Arc::default(),
-            queue: None,
-        }
-    }
-
-    pub(crate) fn handle(&self) -> Handle {
-        Handle::new(self.run_id.clone(), self.cancel.clone())
-    }
-
+    /// Runs a step to its end.
     pub(crate) async fn run<I: Data, M, S>(
         self,
-        session: &Session,
         step: &S,
         input: I,
-    ) -> Result<Outcome<S::Out>>
+    ) -> Result<Outcome<S::Out>, RunError>
     where
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let (_admitted, cx) = self.begin(session, step, &input).await?;
-        drive(&cx, run_root(&cx, step, input)).await
+        let _admitted = self.admit()?;
+        let begun = match &self.session.parts.journal {
+            None => Begun {
+                cx: self.begin_at_once()?,
+                recorded: None,
+            },
+            Some(journal) => {
+                let info = step.step_info();
+                Box::pin(self.begin_recorded(journal, info, &input)).await?
+            }
+        };
+        let input = match begun.recorded {
+            None => input,
+            Some(recorded) => self.input_of(recorded)?,
+        };
+        self.drive_on(begun.cx, step, input).await
     }
 
-    /// The context of a run of this step. What it takes to begin is let go before the run begins:
-    /// its future holds none of it.
-    pub(crate) async fn begin<'a, I: Data, M, S: IntoStep<I, M>>(
-        self,
-        session: &'a Session,
+    /// Resumes a run to its end.
+    pub(crate) async fn resume<I: Data, M, S>(self, step: &S) -> Result<Outcome<S::Out>, RunError>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        let _admitted = self.admit()?;
+        let (cx, input) = Box::pin(self.take_up(step.step_info())).await?;
+        let input = self.input_of(input)?;
+        self.drive_on(cx, step, input).await
+    }
+
+    /// Drives a run until an attempt of it ends it.
+    async fn drive_on<I: Data, M, S>(
+        &self,
+        cx: RunContext,
         step: &S,
-        input: &I,
-    ) -> Result<(Admitted<'a>, RunContext)> {
-        match session.parts.journal {
-            None => self.begin_at_once(session),
-            Some(_) => Box::pin(self.begin_recorded(session, step.step_info(), input)).await,
+        input: I,
+    ) -> Result<Outcome<S::Out>, RunError>
+    where
+        S: IntoStep<I, M>,
+        S::Out: Data,
+    {
+        match drive(&cx, run_root(&cx, step, input), MAX_SELF_RESUMES).await {
+            Driven::Ended(result) => result,
+            Driven::Answered(asked) => Box::pin(self.drive_again(cx, asked, step)).await,
         }
     }
 
-    pub(crate) async fn resume<I: Data, M, S>(
-        self,
-        session: &Session,
+    /// Resumes a run by itself, as often as its questions are answered while it pauses.
+    async fn drive_again<I: Data, M, S>(
+        &self,
+        mut cx: RunContext,
+        mut asked: Vec<crate::question::Question>,
         step: &S,
-    ) -> Result<Outcome<S::Out>>
+    ) -> Result<Outcome<S::Out>, RunError>
     where
         S: IntoStep<I, M>,
         S::Out: Data,
     {
-        let (_admitted, cx, input) = Box::pin(self.take_up(session, step.step_info())).await?;
-        drive(&cx, run_root(&cx, step, input)).await
+        let mut resumes_left = MAX_SELF_RESUMES;
+        loop {
+            resumes_left -= 1;
+            let input;
+            (cx, input) = self.next_attempt(&cx, &asked).await?;
+            let body = run_root(&cx, step, self.input_of(input)?);
+            match drive(&cx, body, resumes_left).await {
+                Driven::Ended(result) => return result,
+                Driven::Answered(questions) => asked = questions,
+            }
+        }
+    }
+
+    pub(crate) fn admit(&self) -> Result<Admitted<'_>, RunError> {
+        self.session.parts.admission.admit(&self.control)
     }
 
     /// The context of a run that no journal will know.
-    fn begin_at_once(self, session: &Session) -> Result<(Admitted<'_>, RunContext)> {
-        let admitted = session.parts.admission.admit(&self.cancel)?;
-        let (trace, scope) = (new_trace(session), session.scope()?);
-        let origin = self.origin(session, scope, Some(trace));
-        Ok((admitted, self.root(session, origin)))
+    fn begin_at_once(&self) -> Result<RunContext> {
+        if self.is_named {
+            return Err(Error::invalid(
+                "a run of a given id needs a journal, in which it is found again: give the loom one with `.journal(..)`",
+            ));
+        }
+        let origin = self.origin(Some(self.new_trace()))?;
+        Ok(self.root(origin))
     }
 
-    /// The context of a run that the journal will know.
-    async fn begin_recorded<'a>(
-        self,
-        session: &'a Session,
+    /// The context of a run that the journal will know, or knows already if the caller named it.
+    async fn begin_recorded(
+        &self,
+        store: &Arc<dyn DynJournal>,
         info: Info,
         input: &impl Data,
-    ) -> Result<(Admitted<'a>, RunContext)> {
-        let admitted = session.parts.admission.admit(&self.cancel)?;
-        let (trace, scope) = (new_trace(session), session.scope()?);
-        let mut origin = self.origin(session, scope, Some(trace));
+    ) -> Result<Begun, RunError> {
+        let trace = self.new_trace();
+        let mut origin = self.origin(Some(trace))?;
+        let input = input.to_value()?;
         // The bare context takes the first span id, the root the second.
-        let root = SpanId::nth(origin.span_seed, 1).to_string();
-        let record = RunRecord::new(
-            trace.to_string(),
-            root,
-            info.name.to_string(),
-            input.to_value()?,
-            origin.limits,
-        );
-        let body = Box::pin(caught(claim(session, &self.run_id, record, &info)));
-        let begun = stoppable(&self.cancel, origin.deadline, body).await?;
-        origin.journal = Some(Box::new(begun));
-        Ok((admitted, self.root(session, origin)))
+        let record = RunRecord {
+            version: VERSION,
+            trace: trace.to_string(),
+            root_span: SpanId::nth(origin.span_seed, 1).to_string(),
+            limits: origin.limits,
+            is_agent: info.kind == Kind::Agent,
+            input,
+        };
+        let body = Box::pin(caught(self.claim(store, info.name.as_str())));
+        let journal = Arc::new(self.stopped_or(origin.deadline, body).await?);
+        if let Some(before) = journal.get(SlotKind::Run, "") {
+            let before = RunRecord::read(&before).map_err(broken)?;
+            if digest(&before.input) != digest(&record.input) {
+                let message = format!("the run {} was begun with another input", self.run_id());
+                return Err(Error::invalid(message).into());
+            }
+            let (cx, recorded) = self.resumed(journal, before, &info)?;
+            return Ok(Begun {
+                cx,
+                recorded: Some(recorded),
+            });
+        }
+        origin.journal = Some(journal.clone());
+        let cx = self.root(origin);
+        let records = vec![
+            record_at(SlotKind::Run, &record)?,
+            record_at(SlotKind::Definition, &Definition::of(&info))?,
+        ];
+        let body = Box::pin(caught(async { journal.write(&cx, records).await }));
+        let deadline = cx.tree().deadline;
+        self.stopped_or(deadline, body).await?;
+        Ok(Begun { cx, recorded: None })
     }
 
-    /// The context and the input of a run that the journal knows.
-    async fn take_up<I: Data>(
-        self,
-        session: &Session,
-        info: Info,
-    ) -> Result<(Admitted<'_>, RunContext, I)> {
-        let admitted = session.parts.admission.admit(&self.cancel)?;
-        let mut origin = self.origin(session, session.scope()?, None);
-        let body = Box::pin(caught(recall(session, &self.run_id, &info)));
-        let (journal, record) = stoppable(&self.cancel, origin.deadline, body).await?;
-        origin.carried = Carried {
-            trace: Some(trace_of(&record)?),
-            root_span: span_of(&record),
-            used: record.used,
-            tally: record.tally,
-            resumed: true,
+    /// Takes the run in the journal. One that the caller named may be run by somebody else just
+    /// now: then this waits until it isn't.
+    async fn claim(&self, store: &Arc<dyn DynJournal>, of: &str) -> Result<RunJournal> {
+        let run = self.journal_run()?;
+        let parts = &self.session.parts;
+        // Where nothing could renew it, a lease mustn't run out.
+        let ttl = match Keeper::is_possible() {
+            true => parts.lease,
+            false => Duration::MAX,
         };
-        let input = I::from_value(record.input).map_err(|e| {
+        loop {
+            let held = match RunJournal::claim(store, &run, of, ttl).await {
+                Ok(journal) => {
+                    self.control.set_claimed();
+                    return Ok(journal);
+                }
+                Err(held) if self.is_named && held.kind() == ErrorKind::Invalid => held,
+                Err(error) => return Err(error),
+            };
+            if parts.admission.wait_for(&run).await {
+                continue;
+            }
+            if tokio::runtime::Handle::try_current().is_err() {
+                return Err(held);
+            }
+            tokio::time::sleep(ATTACH_WAIT).await;
+        }
+    }
+
+    pub(crate) fn journal_run(&self) -> Result<JournalRun> {
+        Ok(JournalRun {
+            scope: self.session.scope()?,
+            root: self.run_id().clone(),
+        })
+    }
+
+    /// What the body returns, unless the run is cancelled before it has begun.
+    async fn stopped_or<T>(
+        &self,
+        deadline: Option<tokio::time::Instant>,
+        body: Body<'_, T>,
+    ) -> Result<T, RunError> {
+        let returned = until_stopped(&self.control, deadline, None, body).await;
+        if let Some(cause) = self.control.cause() {
+            let kind = match cause.is_broken {
+                true => RunErrorKind::Broken,
+                false => RunErrorKind::of(cause.ending).unwrap_or(RunErrorKind::Failed),
+            };
+            return Err(RunError::new(kind, cause.error));
+        }
+        match returned {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) if error.kind() == ErrorKind::Invalid => Err(error.into()),
+            Some(Err(error)) => Err(broken(error)),
+            None => Err(Error::stopped("the run was cancelled").into()),
+        }
+    }
+
+    fn input_of<I: Data>(&self, input: Value) -> Result<I> {
+        I::from_value(input).map_err(|e| {
             let message = format!(
                 "the run {} was begun with another type of input",
-                self.run_id
+                self.run_id()
             );
             Error::with_source(ErrorKind::Invalid, message, e)
-        })?;
-        origin.limits = record.limits.lowered_to(origin.limits);
-        origin.journal = Some(Box::new(journal));
-        Ok((admitted, self.root(session, origin), input))
+        })
     }
 
-    fn origin(&self, session: &Session, scope: Scope, trace: Option<TraceId>) -> Origin {
-        Origin {
-            scope,
+    fn origin(&self, trace: Option<TraceId>) -> Result<Origin> {
+        let session = &self.session;
+        let deadline = match session.deadline {
+            Some(_) if !Keeper::is_possible() => {
+                return Err(Error::invalid(
+                    "a deadline needs a Tokio runtime with time: run this inside one, or without `.deadline(..)`",
+                ));
+            }
+            limit => limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit)),
+        };
+        Ok(Origin {
+            scope: session.scope()?,
             session_given: session.is_named(),
             caller: session.caller,
-            deadline: session
-                .deadline
-                .and_then(|limit| tokio::time::Instant::now().checked_add(limit)),
+            deadline,
             limits: session.limits,
             queue: self.queue.clone(),
             journal: None,
@@ -168,101 +286,34 @@ impl Launch {
                 trace,
                 ..Carried::default()
             },
-        }
+        })
     }
 
-    fn root(self, session: &Session, origin: Origin) -> RunContext {
-        let tree = Tree::new(&session.parts, self.run_id, self.cancel, origin);
+    fn root(&self, origin: Origin) -> RunContext {
+        let tree = Tree::new(
+            &self.session.parts,
+            self.run_id().clone(),
+            self.control.clone(),
+            origin,
+        );
         RunContext::bare(tree)
     }
-}
 
-/// What a new run's trace is: the caller's, or one of its own.
-fn new_trace(session: &Session) -> TraceId {
-    let caller = session.caller.map(|caller| caller.trace_id);
-    caller.unwrap_or_else(|| session.parts.ids.trace_id())
-}
-
-/// Takes a new run's place in the journal.
-async fn claim(
-    session: &Session,
-    run_id: &RunId,
-    record: RunRecord,
-    info: &Info,
-) -> Result<RunJournal> {
-    let held = Held::claim(session.journal()?, &journal_run(session, run_id)?).await?;
-    let journal = RunJournal::new(held, record);
-    journal.write_record().await?;
-    journal
-        .put(Slot::Definition, Definition::of(info).to_value()?)
-        .await?;
-    Ok(journal)
-}
-
-/// Takes over a run that the journal knows, to go on with it by this definition.
-async fn recall(session: &Session, run_id: &RunId, info: &Info) -> Result<(RunJournal, RunRecord)> {
-    let store = session.journal()?;
-    let run = journal_run(session, run_id)?;
-    if store.get(&run, Slot::Run).await?.is_none() {
-        return Err(Error::invalid(format!(
-            "there is no run {run_id} in this session"
-        )));
+    /// What a new run's trace is: the caller's, or one of its own.
+    fn new_trace(&self) -> TraceId {
+        let caller = self.session.caller.map(|caller| caller.trace_id);
+        caller.unwrap_or_else(|| self.session.parts.ids.trace_id())
     }
-    // Read again under the lease: another worker may have gone on with it in between.
-    let held = Held::claim(store, &run).await?;
-    let record = RunRecord::read(held.get(Slot::Run).await?.unwrap_or_default())?;
-    if record.of != info.name.as_str() {
-        let message = format!(
-            "the run {run_id} is one of {:?}, not of {:?}",
-            record.of, info.name
-        );
-        return Err(Error::invalid(message));
-    }
-    let journal = RunJournal::new(held, record.clone());
-    agree(session, run_id, &journal, info).await?;
-    Ok((journal, record))
 }
 
-/// Refuses to go on with a run by another definition than it was begun with, unless the caller
-/// said that they are compatible.
-async fn agree(session: &Session, run_id: &RunId, journal: &RunJournal, info: &Info) -> Result<()> {
-    let now = Definition::of(info);
-    let before = journal.get(Slot::Definition).await?;
-    if let Some(before) = before {
-        let Some(difference) = now.difference_from(&Definition::from_value(before)?) else {
-            return Ok(());
-        };
-        if !session.accepts_changes {
-            let message = format!(
-                "the definition of {:?} changed since the run {run_id} began: {difference}; if what is recorded still fits, resume it in a session that is `.accepting_changes()`",
-                info.name
-            );
-            return Err(Error::invalid(message));
-        }
-    }
-    // From now on it is a run of this definition.
-    journal.put(Slot::Definition, now.to_value()?).await
-}
-
-fn journal_run(session: &Session, run_id: &RunId) -> Result<JournalRun> {
-    Ok(JournalRun {
-        scope: session.scope()?,
-        root: run_id.clone(),
+fn record_at(kind: SlotKind, record: &impl serde::Serialize) -> Result<Record> {
+    Ok(Record {
+        key: SlotKey::new(kind, ""),
+        value: Arc::new(written(record)?),
     })
 }
 
-fn trace_of(record: &RunRecord) -> Result<TraceId> {
-    let trace = u128::from_str_radix(&record.trace, 16)
-        .ok()
-        .and_then(TraceId::new);
-    trace.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Internal,
-            "the journal's record of the run has no trace id",
-        )
-    })
-}
-
-fn span_of(record: &RunRecord) -> Option<SpanId> {
-    SpanId::new(u64::from_str_radix(&record.root_span, 16).ok()?)
+/// The journal is broken before the run began.
+fn broken(error: Error) -> RunError {
+    RunError::new(RunErrorKind::Broken, error)
 }

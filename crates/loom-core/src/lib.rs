@@ -42,9 +42,11 @@ mod blocking;
 mod branches;
 mod branch_set;
 mod tool;
+mod tool_output;
 mod tool_schema;
 
 mod loom;
+mod install;
 mod session;
 mod paused;
 mod stream;
@@ -55,16 +57,20 @@ mod limits;
 mod scope;
 
 mod context;
+mod perform;
 mod act;
-mod door;
+mod ask;
 mod span;
 mod poll;
 mod launch;
-mod life;
+mod run;
 mod drive;
+mod keep;
+mod control;
+mod life;
 mod tree;
 mod path;
-mod budget;
+mod ledger;
 mod admission;
 mod journal;
 
@@ -81,6 +87,7 @@ mod question;
 mod backpressure;
 
 mod error;
+mod run_error;
 mod result_ext;
 mod ids;
 mod hex;
@@ -98,7 +105,7 @@ pub use blocking::{Blocking, BlockingUntil, StopFlag, ViaBlocking, blocking, blo
 pub use branch_set::BranchSet;
 pub use branches::Branch;
 pub use clock::{Clock, CountingIds, Ids, RandomIds, SystemClock, TickingClock};
-pub use context::{RunContext, Whereabouts};
+pub use context::{EffectView, RunContext};
 pub use data::{Data, Look};
 pub use effect::{Effect, EffectKind};
 pub use ending::{CancelReason, Ending};
@@ -108,29 +115,37 @@ pub use gate::{Gate, Verdict};
 pub use handle::Handle;
 pub use ids::{RunId, SessionId, UserId};
 pub use info::{Info, Kind, Link};
+pub use install::Install;
 pub use into_step::{IntoStep, ViaContextFn, ViaFn, ViaRunnable, step_fn};
-pub use journal::{Journal, JournalRun, Lease, MemoryJournal, Slot};
+pub use journal::{
+    Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost, MemoryJournal,
+    Page, Record, Released, Renewed, RunHead, RunQuery, RunStatus, SlotKey, SlotKind, Whose,
+    check_journal, check_lapsing_leases,
+};
 pub use limits::Limits;
-pub use loom::{Install, Loom, LoomBuilder};
+pub use loom::{Loom, LoomBuilder};
 pub use name::Name;
 pub use observer::Observer;
 pub use outcome::{Anchor, Outcome, Report, Settlement};
 pub use owned_event::{Happened, OwnedEvent};
 pub use paused::PausedRun;
 pub use permissions::{Decision, Permissions, Rule};
-pub use question::{Approval, Approver, Question};
+pub use question::{Approval, Approver, Origin, Question, Resolution};
 pub use recorder::{RecordedSpan, Recorder, SpanTree};
 pub use result_ext::ResultExt;
+pub use run::Run;
+pub use run_error::{RunError, RunErrorKind};
 pub use runnable::Runnable;
-pub use safety::Safety;
+pub use safety::{IfUnfinished, Safety};
 pub use scope::{AdminScope, Scope};
-pub use session::{Running, Session};
+pub use session::Session;
 pub use step::Step;
 pub use stream::{RunStream, StreamItem};
 pub use testing::TokioClock;
-pub use tool::{Tool, ToolOutput};
+pub use tool::Tool;
+pub use tool_output::ToolOutput;
 pub use trace::{SpanId, TraceId, TraceParent};
-pub use usage::{ModelUsage, Tokens, Usage};
+pub use usage::{Charged, ModelUsage, Tokens, Usage};
 pub use wrap::{Map, Named, Once, OrElse, Retry, Timeout, Via, Wrapped, step};
 
 /// A boxed future that may cross threads.

@@ -1,57 +1,135 @@
-//! `Life`: an effect closes once, and what is open below it closes first.
+//! `Life`: an effect closes once, what is open below it closes first, and the last one who tells of
+//! it reports its closing.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use crate::context::RunContext;
 use crate::ending::CancelReason;
 use crate::name::Name;
 use crate::tree::unpoisoned;
 
-/// Open, or not opened yet.
-const OPEN: u8 = 0;
-const CLOSED: u8 = 1;
-/// Closed together with what is above it; the reason's code is added.
-const CLOSED_FROM_ABOVE: u8 = 0x20;
+/// The lower bits count who holds the closing back: the effect itself until it closes, whoever is
+/// telling observers of it just now, and all that is still open below it once it has closed.
+const HOLD: u32 = 1;
+const HOLDS: u32 = 0xF_FFFF;
+/// The cause of the whole run's end lies in this effect or below it.
+const MARKED: u32 = 0x10_0000;
+/// Closed; in a byte of its own stands the reason's code if it closed with what is above it.
+const CLOSED: u32 = 0x20_0000;
+const REASON_SHIFT: u32 = 24;
 
-/// Whether an effect has closed, and what is open below it.
-///
-/// What is open below usually closes by itself. What was taken to another task doesn't: it is
-/// found here when its parent closes.
-#[derive(Default)]
+/// Whether an effect has closed, and what is open below it. No lock is held and nobody waits while
+/// observers are told: if others are telling of an effect when it closes, the last of them reports
+/// the closing.
 pub(crate) struct Life {
-    stage: AtomicU8,
+    state: AtomicU32,
     /// Whether anything was ever opened below. Most effects open nothing, and close without a
     /// lock.
     is_parent: AtomicBool,
     below: Mutex<Below>,
     /// Where this stands in its parent's `below`; changed only while that is locked.
     place: AtomicUsize,
-    /// Told when the last one below has left after this closed.
-    emptied: Condvar,
 }
 
 #[derive(Default)]
 struct Below {
     open: Vec<RunContext>,
+    /// Whether this has closed and waits for what is open.
+    holds_back: bool,
     /// The names of those that completed, where that is to be told.
     visited: Vec<Name>,
 }
 
+/// What whoever closes an effect has to know.
+pub(crate) struct Closing {
+    /// Whether the cause of the run's end lies here or below.
+    pub(crate) is_marked: bool,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            state: AtomicU32::new(HOLD),
+            is_parent: AtomicBool::new(false),
+            below: Mutex::default(),
+            place: AtomicUsize::new(0),
+        }
+    }
+}
+
 impl Life {
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.stage.load(Ordering::SeqCst) != OPEN
+        self.state.load(Ordering::SeqCst) & CLOSED != 0
     }
 
     /// Why this was closed together with what is above it, if it was.
+    #[inline]
     pub(crate) fn closed_from_above(&self) -> Option<CancelReason> {
-        let stage = self.stage.load(Ordering::SeqCst);
-        CancelReason::from_code(stage.checked_sub(CLOSED_FROM_ABOVE)?)
+        let code = (self.state.load(Ordering::SeqCst) >> REASON_SHIFT) as u8;
+        CancelReason::from_code(code)
     }
 
-    /// Opens `cx` below this, unless this has closed; true if it could. The opening is told
-    /// meanwhile, so that nobody closes what hasn't been heard of yet.
-    pub(crate) fn open_below(&self, cx: &RunContext, tell: impl FnOnce()) -> bool {
+    /// Says that the cause of the run's end lies here or below; false if this has closed.
+    pub(crate) fn mark(&self) -> bool {
+        let marked = self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| {
+                (state & CLOSED == 0).then_some(state | MARKED)
+            });
+        marked.is_ok()
+    }
+
+    /// Holds the closing back while observers are told; false if this has closed.
+    #[inline]
+    pub(crate) fn hold(&self) -> bool {
+        let held = self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| {
+                (state & CLOSED == 0).then_some(state + HOLD)
+            });
+        held.is_ok()
+    }
+
+    /// Lets go; true if this has closed and nobody else holds it: the caller reports the closing.
+    #[inline]
+    #[must_use]
+    pub(crate) fn release(&self) -> bool {
+        let before = self.state.fetch_sub(HOLD, Ordering::SeqCst);
+        before & CLOSED != 0 && before & HOLDS == HOLD
+    }
+
+    /// Whether the caller, which closes this, is the only one that holds it.
+    #[inline]
+    pub(crate) fn is_held_by_one(&self) -> bool {
+        self.state.load(Ordering::SeqCst) & HOLDS == HOLD
+    }
+
+    /// Closes this; `None` if that was done before.
+    #[inline]
+    pub(crate) fn begin_closing(&self) -> Option<Closing> {
+        self.close(CLOSED)
+    }
+
+    /// Closes this together with what is above it.
+    pub(crate) fn begin_closing_from_above(&self, why: CancelReason) -> Option<Closing> {
+        self.close(CLOSED | u32::from(why.code()) << REASON_SHIFT)
+    }
+
+    fn close(&self, bits: u32) -> Option<Closing> {
+        let before = self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| {
+                (state & CLOSED == 0).then_some(state | bits)
+            });
+        before.ok().map(|state| Closing {
+            is_marked: state & MARKED != 0,
+        })
+    }
+
+    /// Takes `cx` in below this; false if this has closed.
+    pub(crate) fn open_below(&self, cx: &RunContext) -> bool {
         let mut below = unpoisoned(&self.below);
         // Said before the stage is looked at, as the one who closes looks after it set the stage:
         // one of the two sees the other.
@@ -68,12 +146,13 @@ impl Life {
             open.reserve_exact(1);
         }
         open.push(cx.clone());
-        tell();
         true
     }
 
-    /// Gives up the place of `cx`, which has closed below this, and remembers it by this name.
-    pub(crate) fn leave(&self, cx: &RunContext, visited: Option<&Name>) {
+    /// Lets `cx` go, whose closing was reported, and remembers it by this name; true if this has
+    /// closed and nobody holds it any more: the caller reports its closing.
+    #[must_use]
+    pub(crate) fn leave(&self, cx: &RunContext, visited: Option<&Name>) -> bool {
         let mut below = unpoisoned(&self.below);
         if let Some(name) = visited {
             below.visited.push(name.clone());
@@ -83,28 +162,10 @@ impl Life {
         if let Some(moved) = below.open.get(place) {
             moved.life().place.store(place, Ordering::Relaxed);
         }
-        let is_last = below.open.is_empty() && self.is_closed();
+        let is_last = below.open.is_empty() && std::mem::take(&mut below.holds_back);
         drop(below);
         drop(left);
-        if is_last {
-            self.emptied.notify_all();
-        }
-    }
-
-    /// Whether the caller is the one that closes this.
-    pub(crate) fn begin_closing(&self) -> bool {
-        self.go_to(CLOSED)
-    }
-
-    /// Whether the caller, which closes what is above, is the one that closes this.
-    pub(crate) fn begin_closing_from_above(&self, why: CancelReason) -> bool {
-        self.go_to(CLOSED_FROM_ABOVE + why.code())
-    }
-
-    fn go_to(&self, stage: u8) -> bool {
-        self.stage
-            .compare_exchange(OPEN, stage, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
+        is_last && self.release()
     }
 
     /// What is still open below this, which has begun to close; the latest first.
@@ -117,13 +178,13 @@ impl Life {
         open
     }
 
-    /// Waits for other threads that are just closing something below this.
-    pub(crate) fn wait_until_empty(&self) {
-        let below = unpoisoned(&self.below);
-        let _empty = self
-            .emptied
-            .wait_while(below, |below| !below.open.is_empty())
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Lets what is still open below this, which has closed, hold the closing back.
+    pub(crate) fn wait_for_those_below(&self) {
+        let mut below = unpoisoned(&self.below);
+        if !below.open.is_empty() {
+            below.holds_back = true;
+            self.state.fetch_add(HOLD, Ordering::SeqCst);
+        }
     }
 
     /// The names of those below this that are remembered, in the order in which they left.

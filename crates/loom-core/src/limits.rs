@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Bounds of a whole tree of runs: the root and everything nested in it, together.
 ///
 /// Set on the loom, and lowered (never raised) by a session. Reaching one ends the whole tree as
-/// interrupted, except `depth_max`, which ends only the run that would be too deep. Wall time is a
-/// deadline, not a limit.
+/// interrupted, except `depth_max` and `nesting_max`, which end only the run that would be too deep.
+/// Wall time is a deadline, not a limit.
 ///
 /// ```
 /// use loom_core::{Limits, Loom};
@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// How many agent and workflow runs may be nested in one another, the root included: 8.
     pub depth_max: u32,
+    /// How many effects may be open inside one another, the root included: 128.
+    pub nesting_max: u32,
     /// How many effects may be opened: 100,000.
     pub effects_max: u64,
     /// How many calls of models may be made.
@@ -38,6 +40,15 @@ impl Limits {
     #[must_use]
     pub fn with_depth_max(self, depth_max: u32) -> Self {
         Self { depth_max, ..self }
+    }
+
+    /// The same limits with another `nesting_max`.
+    #[must_use]
+    pub fn with_nesting_max(self, nesting_max: u32) -> Self {
+        Self {
+            nesting_max,
+            ..self
+        }
     }
 
     /// The same limits with another `effects_max`.
@@ -91,6 +102,7 @@ impl Limits {
         let lower = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
         Self {
             depth_max: self.depth_max.min(other.depth_max),
+            nesting_max: self.nesting_max.min(other.nesting_max),
             effects_max: self.effects_max.min(other.effects_max),
             model_calls_max: lower(self.model_calls_max, other.model_calls_max),
             tool_calls_max: lower(self.tool_calls_max, other.tool_calls_max),
@@ -104,6 +116,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             depth_max: 8,
+            nesting_max: 128,
             effects_max: 100_000,
             model_calls_max: None,
             tool_calls_max: None,

@@ -1,5 +1,7 @@
 //! `Loom`: what is wired once per process.
 
+mod parts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,9 +11,13 @@ use tokio::sync::Semaphore;
 use crate::admission::{Admission, Shutdown};
 use crate::backpressure::{Backpressure, DynBackpressure};
 use crate::clock::{Clock, Ids, RandomIds, SystemClock};
-use crate::error::{Error, Result};
+use crate::ending::CancelReason;
+use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Gate, NamedGate};
-use crate::journal::{DynJournal, Journal};
+use crate::ids::RunId;
+use crate::install::Install;
+use crate::journal::run_journal::called;
+use crate::journal::{DynJournal, Forget, Journal};
 use crate::limits::Limits;
 use crate::observer::{DynObserver, Observer};
 use crate::paused::{self, PausedRun};
@@ -20,6 +26,8 @@ use crate::poll::caught_now;
 use crate::question::{Approver, DynApprover};
 use crate::scope::Scope;
 use crate::session::Session;
+
+pub(crate) use parts::Parts;
 
 /// The observers, gates, limits, clock and ids that all runs of a process share.
 ///
@@ -68,7 +76,7 @@ impl Loom {
     /// answered, oldest first; and those whose record can't be read, which say so.
     ///
     /// # Errors
-    /// `Invalid` without a journal; `Internal` for a journal that doesn't work.
+    /// `Invalid` without a journal; `Failed` for a journal that doesn't work.
     ///
     /// ```
     /// use loom_core::{Loom, MemoryJournal};
@@ -81,12 +89,83 @@ impl Loom {
     /// # }).unwrap();
     /// ```
     pub async fn paused(&self, scope: &Scope) -> Result<Vec<PausedRun>> {
-        let Some(journal) = &self.0.journal else {
-            return Err(Error::invalid(
-                "the loom has no journal: give it one with `.journal(..)`",
-            ));
-        };
-        paused::paused(&**journal, scope).await
+        paused::paused(&**self.journal()?, scope).await
+    }
+
+    /// Cancels a run of this partition, wherever it is: one that goes on here stops, one that another
+    /// process works on stops when it next renews its lease, and one that waits or was left behind
+    /// is ended for good: its root is opened and closed as cancelled. Waits for a run that is just
+    /// being taken up here; one that nobody polls must be dropped.
+    ///
+    /// # Errors
+    /// `Invalid` for a run that isn't this partition's, without a journal for one that doesn't go on
+    /// here; what the journal says.
+    ///
+    /// ```
+    /// use loom_core::{Loom, MemoryJournal, Result, RunContext};
+    ///
+    /// async fn refund(cx: RunContext, _: ()) -> Result<bool> {
+    ///     cx.ask("sure", "Refund?").await
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let loom = Loom::builder().journal(MemoryJournal::default()).build();
+    /// let session = loom.session("alice");
+    /// let paused = session.run(&refund, ()).await.unwrap_err();
+    /// loom.cancel(&session.scope()?, &paused.report().unwrap().run_id).await?;
+    /// assert!(loom.paused(&session.scope()?).await?.is_empty());
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn cancel(&self, scope: &Scope, run_id: &RunId) -> Result<()> {
+        if let Some(control) = self.0.admission.find(scope, run_id) {
+            control.cancel(CancelReason::Requested);
+            if self.0.journal.is_none() {
+                return Ok(());
+            }
+            // One that was only about to begin records nothing of its end.
+            self.0.admission.until_driven_or_gone(&control).await;
+            if control.is_driven() {
+                return Ok(());
+            }
+        }
+        let session = Session::of_scope(self.0.clone(), scope);
+        let launch = session.launch_of(run_id.clone());
+        let run = launch.journal_run()?;
+        match launch.cancel_paused(self.0.limits).await {
+            Err(held) if held.error().kind() == ErrorKind::Invalid => {
+                let journal = session.journal()?;
+                let asked = called("request_cancel", journal.request_cancel(&run)).await??;
+                asked.then_some(()).ok_or_else(|| held.into())
+            }
+            ended => Ok(ended?),
+        }
+    }
+
+    /// Removes finished, paused or left-behind runs from the journal, with all they recorded;
+    /// returns how many.
+    ///
+    /// # Errors
+    /// `Invalid` without a journal, and for a run that is being worked on: then nothing is removed;
+    /// what the journal says.
+    ///
+    /// ```
+    /// use loom_core::{Forget, Loom, MemoryJournal, UserId};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let loom = Loom::builder().journal(MemoryJournal::default()).build();
+    /// assert_eq!(loom.forget(&Forget::User(Some(UserId::new("alice")?))).await?, 0);
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn forget(&self, what: &Forget) -> Result<u64> {
+        called("forget", self.journal()?.forget(what)).await?
+    }
+
+    fn journal(&self) -> Result<&Arc<dyn DynJournal>> {
+        self.0.journal.as_ref().ok_or_else(|| {
+            Error::invalid("the loom has no journal: give it one with `.journal(..)`")
+        })
     }
 
     /// Begins no further run, waits for those that go on, cancels after `deadline` what is left,
@@ -112,7 +191,7 @@ impl Loom {
         self.0.admission.count()
     }
 
-    /// How many threads run blocking steps, those included that nobody waits for any more.
+    /// How many threads run blocking steps, including those nobody waits for any more.
     pub fn blocking_running(&self) -> usize {
         self.0.blocking_max - self.0.blocking.available_permits()
     }
@@ -121,96 +200,6 @@ impl Loom {
     pub fn observer_faults(&self) -> u64 {
         self.0.observer_faults.load(Ordering::Relaxed)
     }
-}
-
-/// What a tree of runs takes from its loom.
-pub(crate) struct Parts {
-    pub(crate) observers: Vec<Arc<dyn DynObserver>>,
-    pub(crate) pollers: Vec<Arc<dyn DynObserver>>,
-    pub(crate) gates: Vec<NamedGate>,
-    pub(crate) barriers: Vec<NamedGate>,
-    pub(crate) approver: Option<Box<dyn DynApprover>>,
-    pub(crate) permissions_off: bool,
-    pub(crate) waits: Vec<Arc<dyn DynBackpressure>>,
-    pub(crate) journal: Option<Arc<dyn DynJournal>>,
-    pub(crate) admission: Admission,
-    pub(crate) blocking: Arc<Semaphore>,
-    blocking_max: usize,
-    pub(crate) clock: Box<dyn Clock>,
-    pub(crate) ids: Box<dyn Ids>,
-    pub(crate) limits: Limits,
-    pub(crate) settle_max: Duration,
-    observer_faults: AtomicU64,
-}
-
-impl Parts {
-    /// Tells every observer; one that panics loses this event, never the run's.
-    pub(crate) fn tell(&self, told: impl Fn(&dyn DynObserver)) {
-        self.tell_pollers(self.observers.iter(), told);
-    }
-
-    /// Tells these observers, in this order.
-    pub(crate) fn tell_pollers<'a>(
-        &self,
-        observers: impl Iterator<Item = &'a Arc<dyn DynObserver>>,
-        told: impl Fn(&dyn DynObserver),
-    ) {
-        for observer in observers {
-            if caught_now(|| told(&**observer)).is_err() {
-                self.observer_faults.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-/// A part that needs more than one seat, for example one that watches and decides.
-///
-/// It takes its seats in one call, so that it can't be wired by half: it implements neither
-/// [`Observer`] nor [`Gate`] in public.
-///
-/// ```
-/// use std::sync::Arc;
-/// use std::sync::atomic::{AtomicBool, Ordering};
-/// use loom_core::{Effect, Event, Gate, Install, Loom, LoomBuilder, Observer, RunContext, Verdict};
-///
-/// /// Lets nothing happen any more once anything was closed.
-/// #[derive(Clone, Default)]
-/// pub struct OneShot(Arc<AtomicBool>);
-///
-/// struct Watch(OneShot);
-/// impl Observer for Watch {
-///     fn on_event(&self, event: &Event<'_>) {
-///         if let loom_core::EventKind::Closed(_) = event.kind {
-///             self.0.0.store(true, Ordering::Relaxed);
-///         }
-///     }
-/// }
-///
-/// struct Decide(OneShot);
-/// impl Gate for Decide {
-///     fn name(&self) -> &str {
-///         "one_shot"
-///     }
-///     async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
-///         match self.0.0.load(Ordering::Relaxed) {
-///             true => Verdict::deny("the shot is fired"),
-///             false => Verdict::Allow,
-///         }
-///     }
-/// }
-///
-/// impl Install for OneShot {
-///     fn install(self, loom: LoomBuilder) -> LoomBuilder {
-///         loom.observe(Watch(self.clone())).gate(Decide(self))
-///     }
-/// }
-///
-/// let loom = Loom::builder().install(OneShot::default()).build();
-/// # let _ = loom;
-/// ```
-pub trait Install {
-    /// Takes the part's seats.
-    fn install(self, loom: LoomBuilder) -> LoomBuilder;
 }
 
 /// A loom being wired.
@@ -228,6 +217,7 @@ pub struct LoomBuilder {
     ids: Box<dyn Ids>,
     limits: Limits,
     settle_max: Duration,
+    lease: Duration,
 }
 
 impl Default for LoomBuilder {
@@ -245,6 +235,7 @@ impl Default for LoomBuilder {
             ids: Box::new(RandomIds),
             limits: Limits::default(),
             settle_max: Duration::from_secs(5),
+            lease: Duration::from_secs(30),
         }
     }
 }
@@ -335,6 +326,14 @@ impl LoomBuilder {
         self
     }
 
+    /// How long a run is this process's own in the journal without a sign of life: 30 s. It is
+    /// renewed three times in that while; a run whose process is gone longer may be resumed
+    /// elsewhere.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
     /// The wired loom.
     pub fn build(self) -> Loom {
         let polled = |it: &&Arc<dyn DynObserver>| caught_now(|| it.wants_polls()).unwrap_or(false);
@@ -359,6 +358,7 @@ impl LoomBuilder {
             ids: self.ids,
             limits: self.limits,
             settle_max: self.settle_max,
+            lease: self.lease,
             observer_faults: AtomicU64::new(0),
         }))
     }

@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::ids::{RunId, SessionId};
 use crate::name::Name;
 use crate::trace::TraceId;
-use crate::usage::Usage;
+use crate::usage::{Charged, Usage};
 
-/// What a run did, whether it gave an output or an error ([`Error::run`]).
+/// What a run did, whether it gave an output or an error ([`RunError::report`](crate::RunError::report)).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -22,8 +22,15 @@ pub struct Report {
     pub trace_id: TraceId,
     /// The names of the root run's own steps that completed, in order of completion, repeats kept.
     pub visited: Vec<Name>,
-    /// What it consumed.
+    /// What the whole run consumed, earlier attempts included, as its calls reported it.
     pub usage: Usage,
+    /// What this attempt alone consumed, as its calls reported it: the same as `usage`, unless the
+    /// run was resumed.
+    pub attempt: Usage,
+    /// What the limits were charged for the whole run: what was reserved where usage is unknown.
+    pub charged: Charged,
+    /// What the limits were charged for this attempt alone.
+    pub charged_attempt: Charged,
     /// Where the records of this run stand, for whoever keeps such proofs.
     pub anchors: Vec<Anchor>,
     /// What the observers that had something to settle said.
@@ -35,12 +42,16 @@ pub struct Report {
 pub struct Outcome<T> {
     /// What the run gave.
     pub output: T,
-    report: Report,
+    /// Boxed: it is large, and outcomes are handed on by value.
+    report: Box<Report>,
 }
 
 impl<T> Outcome<T> {
     pub(crate) fn new(output: T, report: Report) -> Self {
-        Self { output, report }
+        Self {
+            output,
+            report: Box::new(report),
+        }
     }
 
     /// What the run did.
@@ -50,13 +61,13 @@ impl<T> Outcome<T> {
 
     /// The output and the report, apart.
     pub fn into_parts(self) -> (T, Report) {
-        (self.output, self.report)
+        (self.output, *self.report)
     }
 
     /// This outcome, if every record of it could be made durable.
     ///
     /// # Errors
-    /// `Internal`, naming the observer that couldn't settle. The output is lost with it: look at
+    /// `Failed`, naming the observer that couldn't settle. The output is lost with it: look at
     /// `outcome.settled` instead to keep it.
     pub fn durable(self) -> Result<Self> {
         let failed = self
@@ -67,7 +78,7 @@ impl<T> Outcome<T> {
         match failed {
             None => Ok(self),
             Some((name, error)) => Err(Error::new(
-                crate::ErrorKind::Internal,
+                crate::ErrorKind::Failed,
                 format!("the records of {name:?} aren't known to be durable: {error}"),
             )),
         }

@@ -41,9 +41,9 @@ pub struct OwnedEvent {
     pub name: Name,
     /// Where the effect stands in the run.
     pub path: String,
-    /// Who asked, where that is somebody else than `user`.
+    /// Who asked, where that is somebody else than `user`; empty text for the anonymous partition.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<UserId>,
+    pub by: Option<String>,
     /// Whether the output was recorded by an earlier attempt and is used again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
@@ -92,6 +92,9 @@ pub enum Happened {
         question: Question,
         /// Why it must not happen; `None` if it may, or the question wasn't whether.
         refused: Option<String>,
+        /// The arguments it may happen with instead, where somebody changed them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changed: Option<Value>,
     },
     /// A piece of a streamed reply.
     Delta {
@@ -138,7 +141,9 @@ impl OwnedEvent {
             effect: effect.kind(),
             name: effect.name().clone(),
             path: cx.path(),
-            by: cx.by().cloned(),
+            by: cx
+                .by()
+                .map(|it| it.map_or_else(String::new, ToString::to_string)),
             replayed: cx.is_replayed(),
             at: event.at,
             what: happened(event),
@@ -167,9 +172,14 @@ fn happened(event: &Event<'_>) -> Happened {
         EventKind::Asked { question } => Happened::Asked {
             question: (*question).clone(),
         },
-        EventKind::Answered { question, refused } => Happened::Answered {
+        EventKind::Answered {
+            question,
+            refused,
+            changed,
+        } => Happened::Answered {
             question: (*question).clone(),
             refused: refused.map(str::to_owned),
+            changed: changed.cloned(),
         },
         EventKind::Delta { text } => Happened::Delta {
             text: (*text).to_owned(),
@@ -205,7 +215,8 @@ fn facts(note: &Note, attributes: &Attributes) -> Attributes {
             all.set(crate::key::VALUE, *value);
         }
         Note::Retry { attempt } => all.set(crate::key::ATTEMPT, *attempt),
-        Note::Fallback | Note::ActingAs { .. } | Note::Resumed | Note::Custom { .. } => (),
+        Note::Resumed { attempt } => all.set(crate::key::ATTEMPT, *attempt),
+        Note::Fallback | Note::ActingAs { .. } | Note::Unfinished | Note::Custom { .. } => (),
     }
     all
 }

@@ -27,6 +27,16 @@ pub(crate) fn push_segment(path: &mut String, effect: &Effect, nth: u32) {
     }
 }
 
+/// Writes the segment of a branch: `/[segment]`, and `#k` from the second of it on.
+pub(crate) fn push_branch(path: &mut String, segment: &str, nth: u32) {
+    path.push_str("/[");
+    push_escaped(path, segment);
+    path.push(']');
+    if nth > 1 {
+        let _ = write!(path, "#{nth}");
+    }
+}
+
 /// The name; a step's that looks like another kind's segment has its colon escaped.
 fn push_name(path: &mut String, effect: &Effect) {
     let is_plain = matches!(
@@ -82,17 +92,27 @@ impl Siblings {
             EffectKind::Tool => 2,
             EffectKind::Model => 3,
         };
-        let found = self.few.iter_mut().find(|(key, _)| {
-            key.prefix == prefix && key.name == *effect.name() && key.at.as_ref() == effect.at()
-        });
+        self.count_one(prefix, effect.name(), effect.at())
+    }
+
+    /// Counts one more branch of this segment; gives how many there are now.
+    pub(crate) fn count_branch(&mut self, segment: &Name) -> u32 {
+        self.count_one(4, segment, None)
+    }
+
+    fn count_one(&mut self, prefix: u8, name: &Name, at: Option<&Name>) -> u32 {
+        let found = self
+            .few
+            .iter_mut()
+            .find(|(key, _)| key.prefix == prefix && key.name == *name && key.at.as_ref() == at);
         if let Some((_, count)) = found {
             *count += 1;
             return *count;
         }
         let key = Key {
             prefix,
-            name: effect.name().clone(),
-            at: effect.at().cloned(),
+            name: name.clone(),
+            at: at.cloned(),
         };
         if self.few.len() < FEW {
             if self.few.is_empty() {

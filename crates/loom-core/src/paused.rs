@@ -1,8 +1,12 @@
 //! Runs that wait: what a partition's journal holds of them.
 
-use crate::error::{Error, Result};
+use std::time::SystemTime;
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::RunId;
-use crate::journal::{DynJournal, JournalRun, RunRecord, Slot, Status};
+use crate::journal::record::{QuestionRecord, read};
+use crate::journal::run_journal::called;
+use crate::journal::{DynJournal, FoundRun, RunHead, RunQuery, RunStatus, SlotKey, SlotKind};
 use crate::question::Question;
 use crate::scope::Scope;
 
@@ -12,61 +16,69 @@ use crate::scope::Scope;
 pub struct PausedRun {
     /// The run's id, to resume it.
     pub run_id: RunId,
-    /// What it waits to be told; nothing once all is answered: then it waits to be resumed.
+    /// What it waits to be told; empty once all is answered: then it waits to be resumed.
     pub questions: Vec<Question>,
     /// Why its record can't be read, where it can't: then nobody knows what it waits for.
     pub unreadable: Option<String>,
 }
 
-impl PausedRun {
-    pub(crate) fn new(run_id: RunId, questions: Vec<Question>) -> Self {
-        Self {
-            run_id,
-            questions,
-            unreadable: None,
-        }
-    }
-
-    pub(crate) fn unreadable(run_id: RunId, why: &Error) -> Self {
-        Self {
-            run_id,
-            questions: Vec::new(),
-            unreadable: Some(why.to_string()),
-        }
-    }
-}
-
 /// The runs of a partition that wait, oldest first.
 pub(crate) async fn paused(journal: &dyn DynJournal, scope: &Scope) -> Result<Vec<PausedRun>> {
     let mut paused = Vec::new();
-    for (root, record) in journal.runs(scope).await? {
-        let scope = scope.clone();
-        let run = JournalRun { scope, root };
-        match RunRecord::read(record).map(|it| it.status) {
-            Ok(Status::Paused(questions)) => {
-                let questions = unanswered(journal, &run, questions).await?;
-                paused.push(PausedRun::new(run.root, questions));
+    let mut after = None;
+    loop {
+        let mut query = RunQuery::of(scope).status(RunStatus::Paused);
+        query.after = after;
+        let page = called("runs", journal.runs(&query)).await??;
+        for found in page.items {
+            if is_resumed(&found.head) {
+                continue;
             }
-            Ok(Status::Open | Status::Ended) => (),
-            // It hides no other.
-            Err(error) => paused.push(PausedRun::unreadable(run.root, &error)),
+            let run_id = found.run.root.clone();
+            // One that can't be read hides no other.
+            let (questions, unreadable) = match waits_for(journal, &found).await {
+                Ok(questions) => (questions, None),
+                Err(error) => (Vec::new(), Some(error.to_string())),
+            };
+            paused.push(PausedRun {
+                run_id,
+                questions,
+                unreadable,
+            });
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(paused),
         }
     }
-    Ok(paused)
 }
 
-/// Those of a run's questions that nobody answered yet.
-async fn unanswered(
-    journal: &dyn DynJournal,
-    run: &JournalRun,
-    questions: Vec<Question>,
-) -> Result<Vec<Question>> {
-    let mut unanswered = Vec::new();
-    for question in questions {
-        let answer = journal.get(run, Slot::Answer(&question.path)).await?;
-        if answer.is_none() {
-            unanswered.push(question);
-        }
+/// Whether a worker has resumed it and wrote nothing yet.
+fn is_resumed(head: &RunHead) -> bool {
+    head.lease_until
+        .is_some_and(|until| until > SystemTime::now())
+}
+
+async fn waits_for(journal: &dyn DynJournal, found: &FoundRun) -> Result<Vec<Question>> {
+    let version = found.head.version;
+    if version != RunHead::VERSION {
+        let message = format!(
+            "the journal's record has version {version}; this program reads version {}",
+            RunHead::VERSION
+        );
+        return Err(Error::new(ErrorKind::Failed, message));
     }
-    Ok(unanswered)
+    let mut questions = Vec::new();
+    for path in &found.head.waiting {
+        let key = SlotKey::new(SlotKind::Question, path.clone());
+        let stored = called("read", journal.read(&found.run, &key)).await??;
+        let stored = stored.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Failed,
+                format!("the question at {path:?} is missing"),
+            )
+        })?;
+        questions.push(read::<QuestionRecord>(&stored)?.question);
+    }
+    Ok(questions)
 }

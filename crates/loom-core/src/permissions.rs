@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wildmatch::WildMatchPattern;
 
-use crate::context::RunContext;
+use crate::context::EffectView;
 use crate::effect::{Effect, EffectKind};
 use crate::gate::{Gate, Verdict};
 use decimal::is_same_number;
@@ -200,7 +200,7 @@ impl Gate for PermissionGate {
         Self::is_about(effect)
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         self.decide(effect)
     }
 }

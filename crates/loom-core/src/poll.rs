@@ -13,7 +13,6 @@ use pin_project_lite::pin_project;
 
 use crate::context::RunContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::span::closed_from_above;
 
 /// Runs the future on this task; a panic in it becomes its text.
 pub(crate) fn caught<T>(
@@ -81,11 +80,10 @@ where
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<T>> {
         let this = self.project();
         let (cx, make, mut body) = (*this.cx, this.make, this.body);
-        if let Some(why) = cx.life().closed_from_above() {
+        if let Some(stopped) = stopped(cx) {
             let _ = caught_now(|| body.set(None));
-            return Poll::Ready(Err(closed_from_above(why)));
+            return Poll::Ready(Err(stopped));
         }
-        cx.begin_poll();
         let poll = caught_now(|| {
             let _entered = Entered::new(cx);
             if body.is_none() {
@@ -100,14 +98,52 @@ where
             }
             poll
         });
-        if matches!(poll, Ok(Poll::Pending)) {
-            cx.end_poll();
+        match poll {
+            Ok(Poll::Pending) => {
+                // Looked at again after that, or it could close in between.
+                cx.register(task.waker());
+                match stopped(cx) {
+                    None => Poll::Pending,
+                    Some(stopped) => {
+                        let _ = caught_now(|| body.set(None));
+                        Poll::Ready(Err(stopped))
+                    }
+                }
+            }
+            Ok(ready) => ready,
+            Err(panic) => {
+                let _ = caught_now(|| body.set(None));
+                Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))
+            }
         }
-        poll.unwrap_or_else(|panic| {
-            let _ = caught_now(|| body.set(None));
-            Poll::Ready(Err(Error::new(ErrorKind::Panicked, panic)))
-        })
     }
+}
+
+/// Why the body of this effect isn't polled any more: the effect has closed together with what is
+/// above it, or its code ignores that it is refused.
+fn stopped(cx: &RunContext) -> Option<Error> {
+    if cx.life().closed_from_above().is_some() {
+        Some(Error::stopped("what it belongs to has closed"))
+    } else if cx.is_given_up() {
+        Some(Error::stopped(
+            "it was refused too often and did not return",
+        ))
+    } else {
+        None
+    }
+}
+
+/// Lets others run once.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// An effect that is entered until this is dropped, so also when a poll panics.

@@ -41,3 +41,29 @@ impl Safety {
         }
     }
 }
+
+/// What becomes of an effect that isn't idempotent when an earlier attempt began it and nothing
+/// tells how it ended.
+///
+/// ```
+/// use loom_core::{IfUnfinished, Result, Tool};
+///
+/// async fn pay(cents: u64) -> Result<String> {
+///     Ok(format!("paid {cents}"))
+/// }
+///
+/// let tool = Tool::new("pay", "Pays.", pay).if_unfinished(IfUnfinished::Fail);
+/// # let _ = tool;
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IfUnfinished {
+    /// The run waits until somebody says whether it happened: see
+    /// [`Resolution`](crate::Resolution).
+    #[default]
+    Ask,
+    /// It runs again.
+    RunAgain,
+    /// It counts as failed.
+    Fail,
+}

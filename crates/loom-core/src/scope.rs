@@ -1,7 +1,7 @@
 //! `Scope`: whose data a store may touch.
 
 use crate::attributes::{Attributes, key};
-use crate::context::{RunContext, Whereabouts};
+use crate::context::{EffectView, RunContext};
 use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::ids::{SessionId, UserId};
@@ -90,7 +90,7 @@ impl Scope {
 #[derive(Debug)]
 pub struct AdminScope(());
 
-impl Whereabouts {
+impl EffectView {
     /// The partition this effect works in: hand it to stores.
     pub fn scope(&self) -> Scope {
         Scope::new(self.user().cloned(), self.session_id().clone())

@@ -1,26 +1,21 @@
 //! `Session`: who runs are for.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use serde::Serialize;
 
 use crate::clock::read_for_id;
-use crate::data::Data;
-use crate::drive::{drive, run_root};
-use crate::error::{Error, Result};
-use crate::handle::Handle;
+use crate::data::checked_value;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RunId, SessionId, UserId};
-use crate::into_step::IntoStep;
-use crate::journal::{AnswerRecord, DynJournal, JournalRun, RunRecord, Slot, Status};
-use crate::launch::Launch;
+use crate::journal::record::{AnswerRecord, QuestionRecord, read, written};
+use crate::journal::run_journal::called;
+use crate::journal::{Answered, DynJournal, JournalRun, SlotKey, SlotKind};
 use crate::limits::Limits;
 use crate::loom::Parts;
-use crate::outcome::Outcome;
+use crate::question::{Approval, Origin};
 use crate::scope::Scope;
-use crate::stream::{EventQueue, RunStream};
 use crate::trace::TraceParent;
 
 /// A user's conversation: the place runs are started from. It names who everything in them is for.
@@ -44,40 +39,73 @@ use crate::trace::TraceParent;
 #[derive(Clone)]
 pub struct Session {
     pub(crate) parts: Arc<Parts>,
-    user: Option<Arc<str>>,
-    fresh: SessionId,
-    given: Option<Arc<str>>,
-    /// Of the three above, looked at once; `None` where an id is bad.
-    scope: Option<Scope>,
+    who: Arc<Who>,
     pub(crate) caller: Option<TraceParent>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) accepts_changes: bool,
 }
 
+/// Whom the runs of a session are for.
+#[derive(Clone)]
+pub(crate) struct Who {
+    user: Option<Arc<str>>,
+    fresh: SessionId,
+    given: Option<Arc<str>>,
+    /// Of the three above, checked once; `None` where an id is bad.
+    scope: Option<Scope>,
+}
+
+impl Who {
+    fn scoped(mut self) -> Self {
+        self.scope = self.checked_scope().ok();
+        self
+    }
+
+    fn checked_scope(&self) -> Result<Scope> {
+        let user = self.user.clone().map(UserId::new).transpose()?;
+        let session = self
+            .given
+            .clone()
+            .map_or_else(|| Ok(self.fresh.clone()), SessionId::new)?;
+        Ok(Scope::new(user, session))
+    }
+
+    /// The partition; `None` where an id is bad.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+}
+
 impl Session {
     pub(crate) fn new(parts: Arc<Parts>, user: Option<Arc<str>>) -> Self {
         let fresh = SessionId::fresh(parts.ids.uuid(read_for_id(&*parts.clock)));
-        let session = Self {
-            limits: parts.limits,
-            parts,
+        let who = Who {
             user,
             fresh,
             given: None,
             scope: None,
+        };
+        Self {
+            limits: parts.limits,
+            parts,
+            who: Arc::new(who.scoped()),
             caller: None,
             deadline: None,
             accepts_changes: false,
-        };
-        session.scoped()
+        }
     }
 
     /// Names the session; without a name it has a fresh UUIDv7. A bad id is an `Invalid` error
     /// of the first run.
     #[must_use]
     pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.given = Some(id.into());
-        self.scoped()
+        let who = Who {
+            given: Some(id.into()),
+            ..(*self.who).clone()
+        };
+        self.who = Arc::new(who.scoped());
+        self
     }
 
     /// Makes runs part of the caller's trace.
@@ -88,7 +116,7 @@ impl Session {
     }
 
     /// Cancels each run that takes longer than this, counted from its start. Needs a Tokio
-    /// runtime with time.
+    /// runtime with time: without one, a run is an `Invalid` error.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);
@@ -111,135 +139,52 @@ impl Session {
         self
     }
 
-    /// Runs anything that is a step: an agent, a workflow, a function. A function's run is shown
-    /// as a workflow of the function's name.
+    /// Answers a question of a run. The first answer stays. A run that is paused continues when it
+    /// is resumed; one that is under way resumes itself instead of pausing.
+    ///
+    /// What an answer is depends on the question's [origin](crate::Question::origin): an
+    /// [`Approval`] or what reads as one, a [`Resolution`](crate::Resolution), or the value that
+    /// the program asked for.
     ///
     /// # Errors
-    /// The run's own, with [`Error::run`] saying what it did; `Invalid` for a bad user or session
-    /// id; `Cancelled` while the loom shuts down.
-    pub async fn run<I: Data, M, S>(&self, step: &S, input: impl Into<I>) -> Result<Outcome<S::Out>>
-    where
-        S: IntoStep<I, M>,
-        S::Out: Data,
-    {
-        // Not by way of `Launch::run`, in whose future the input would stand once more.
-        let input = input.into();
-        let (_admitted, cx) = Launch::new(self, None).begin(self, step, &input).await?;
-        drive(&cx, run_root(&cx, step, input)).await
-    }
-
-    /// [`Session::run`] with a handle on it. Nothing happens before the result is awaited.
-    pub fn start<'a, I: Data, M: 'a, S>(
-        &self,
-        step: &'a S,
-        input: impl Into<I>,
-    ) -> Running<'a, S::Out>
-    where
-        S: IntoStep<I, M>,
-        S::Out: Data,
-    {
-        let (launch, input) = (Launch::new(self, None), input.into());
-        let session = self.clone();
-        Running {
-            handle: launch.handle(),
-            future: Box::pin(async move { launch.run(&session, step, input).await }),
-        }
-    }
-
-    /// [`Session::run`] as a stream of everything that happens in the run, and then the outcome.
-    ///
-    /// ```
-    /// use futures::StreamExt;
-    /// use loom_core::{Happened, Loom, Result, StreamItem};
-    ///
-    /// async fn shout(text: String) -> Result<String> {
-    ///     Ok(text.to_uppercase())
-    /// }
-    ///
-    /// # futures::executor::block_on(async {
-    /// let session = Loom::builder().build().session("alice");
-    /// let mut stream = session.stream(&shout, "hello");
-    /// while let Some(item) = stream.next().await {
-    ///     match item {
-    ///         StreamItem::Event(event) => println!("{} {:?}", event.path, event.what),
-    ///         StreamItem::Done(outcome) => assert_eq!(outcome?.output, "HELLO"),
-    ///         _ => (),
-    ///     }
-    /// }
-    /// # Ok::<(), loom_core::Error>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn stream<'a, I: Data, M: 'a, S>(
-        &self,
-        step: &'a S,
-        input: impl Into<I>,
-    ) -> RunStream<'a, S::Out>
-    where
-        S: IntoStep<I, M>,
-        S::Out: Data,
-    {
-        let queue = Arc::new(EventQueue::default());
-        let launch = Launch::new(self, Some(queue.clone()));
-        let (handle, input, session) = (launch.handle(), input.into(), self.clone());
-        RunStream::new(
-            Box::pin(async move { launch.run(&session, step, input).await }),
-            queue,
-            handle,
-        )
-    }
-
-    /// Goes on with a run that paused, failed or lost its process, on the input it was begun
-    /// with: what it recorded is used again, and only the rest runs. Its id, its trace, its limits
-    /// and what it used stay, but where this session's limits are lower, those hold; the deadline
-    /// begins anew. Needs the journal it was recorded in, and
-    /// a session of the same user by the same name.
-    ///
-    /// # Errors
-    /// The run's own; `Invalid` without a journal, for a run that isn't this session's, while
-    /// another worker has it, or by a definition that changed since (naming the difference), unless
-    /// the session is [`accepting_changes`](Session::accepting_changes).
-    pub async fn resume<I: Data, M, S>(&self, run_id: &RunId, step: &S) -> Result<Outcome<S::Out>>
-    where
-        S: IntoStep<I, M>,
-        S::Out: Data,
-    {
-        Launch::resuming(run_id.clone()).resume(self, step).await
-    }
-
-    /// Answers a question of a paused run. The first answer stays; the run goes on when it is
-    /// resumed.
-    ///
-    /// # Errors
-    /// `Invalid` without a journal, for a question that nobody asked in this session, for one that
-    /// is answered already, and for one that the run doesn't wait for any more; `Internal` for a
-    /// journal that doesn't work.
-    pub async fn answer(&self, run_id: &RunId, path: &str, answer: impl Data) -> Result<()> {
+    /// `Invalid` without a journal, for a question that no run of this session asked, for one that
+    /// is answered already or that the run doesn't wait for any more, and for a value that is no
+    /// answer to it, which leaves the question open; `Failed` for a journal that doesn't work.
+    pub async fn answer(&self, run_id: &RunId, path: &str, answer: impl Serialize) -> Result<()> {
         let journal = self.journal()?;
         let run = JournalRun {
             scope: self.scope()?,
             root: run_id.clone(),
         };
-        let Some(question) = journal.get(&run, Slot::Question(path)).await? else {
-            // The same whatever of it was guessed wrong.
-            return Err(Error::invalid("no run of this session asked that question"));
+        // The same whatever of it was guessed wrong.
+        let unasked = || Error::invalid("no run of this session asked that question");
+        let key = SlotKey::new(SlotKind::Question, path);
+        let stored = called("read", journal.read(&run, &key)).await??;
+        let QuestionRecord { question, binding } = match stored {
+            Some(stored) => read(&stored)?,
+            None => return Err(unasked()),
+        };
+        let value = checked_value(&answer)?;
+        question.check(&value)?;
+        let answer = match question.origin {
+            Origin::Approval => written(&Approval::of(&value)?)?,
+            Origin::Program | Origin::Unfinished => value,
         };
         let record = AnswerRecord {
-            question,
-            answer: answer.to_value()?,
+            answer,
+            binding,
             spent: false,
         };
-        let answered = || Error::invalid(format!("the question at {path:?} is answered already"));
-        if !waits_for(&**journal, &run, path).await? {
-            return Err(match journal.get(&run, Slot::Answer(path)).await? {
-                Some(_) => answered(),
-                None => Error::invalid(format!(
-                    "the run {run_id} doesn't wait for the question at {path:?} any more"
-                )),
-            });
-        }
-        match journal.answer(&run, path, record.to_value()?).await? {
-            true => Ok(()),
-            false => Err(answered()),
+        let record = written(&record)?;
+        match called("answer", journal.answer(&run, path, record)).await?? {
+            Answered::Written => Ok(()),
+            Answered::NotAsked => Err(unasked()),
+            Answered::Already => Err(Error::invalid(format!(
+                "the question at {path:?} is answered already"
+            ))),
+            Answered::NotWaiting => Err(Error::invalid(format!(
+                "the run {run_id} doesn't wait for the question at {path:?} any more"
+            ))),
         }
     }
 
@@ -248,33 +193,30 @@ impl Session {
     /// # Errors
     /// `Invalid` for a bad user or session id.
     pub fn scope(&self) -> Result<Scope> {
-        match &self.scope {
+        match self.who.scope() {
             Some(scope) => Ok(scope.clone()),
-            None => self.checked_scope(),
+            None => self.who.checked_scope(),
         }
     }
 
-    fn scoped(mut self) -> Self {
-        self.scope = self.checked_scope().ok();
-        self
+    pub(crate) fn who(&self) -> &Arc<Who> {
+        &self.who
     }
 
-    fn checked_scope(&self) -> Result<Scope> {
-        let user = self.user.clone().map(UserId::new).transpose()?;
-        let session = self
-            .given
-            .clone()
-            .map_or_else(|| Ok(self.fresh.clone()), SessionId::new)?;
-        Ok(Scope::new(user, session))
+    /// The session of a partition that is known.
+    pub(crate) fn of_scope(parts: Arc<Parts>, scope: &Scope) -> Self {
+        let user = scope.user().map(|it| Arc::from(it.as_str()));
+        Self::new(parts, user).id(scope.session().as_str())
     }
 
     pub(crate) fn is_named(&self) -> bool {
-        self.given.is_some()
+        self.who.given.is_some()
     }
 
     pub(crate) fn journal(&self) -> Result<&Arc<dyn DynJournal>> {
         self.parts.journal.as_ref().ok_or_else(|| {
-            Error::invalid(
+            Error::new(
+                ErrorKind::Invalid,
                 "the loom has no journal: give it one with `.journal(..)` to pause and resume runs",
             )
         })
@@ -282,36 +224,5 @@ impl Session {
 
     pub(crate) fn new_run_id(&self) -> RunId {
         RunId::root(self.parts.ids.uuid(read_for_id(&*self.parts.clock)))
-    }
-}
-
-/// Whether what is answered here would be used.
-async fn waits_for(journal: &dyn DynJournal, run: &JournalRun, path: &str) -> Result<bool> {
-    let record = journal.get(run, Slot::Run).await?.unwrap_or_default();
-    Ok(match RunRecord::read(record)?.status {
-        Status::Paused(questions) => questions.iter().any(|it| it.path == path),
-        Status::Open | Status::Ended => false,
-    })
-}
-
-/// A run that was started: a future of its outcome that can be cancelled from elsewhere.
-#[must_use = "a run does nothing until it is awaited"]
-pub struct Running<'a, T> {
-    future: BoxFuture<'a, Result<Outcome<T>>>,
-    handle: Handle,
-}
-
-impl<T> Running<'_, T> {
-    /// A hold on the run.
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-}
-
-impl<T> Future for Running<'_, T> {
-    type Output = Result<Outcome<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        self.future.as_mut().poll(task)
     }
 }

@@ -1,11 +1,12 @@
 //! `OpenSpan`: an opened effect that closes exactly once, also when it is dropped.
 
 use crate::attributes::Attributes;
-use crate::context::RunContext;
+use crate::context::{Pending, RunContext};
 use crate::data::{Data, Look};
+use crate::drive::finish;
 use crate::effect::EffectKind;
 use crate::ending::{CancelReason, Ending};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Closed, EventKind, Note};
 
 /// Held while an effect is open, by a future in which it outlives the effect's body: so that on a
@@ -15,26 +16,19 @@ pub(crate) struct OpenSpan {
     cx: RunContext,
 }
 
-/// An effect that couldn't be opened, and why.
-pub(crate) struct Unopened {
-    pub(crate) cx: RunContext,
-    pub(crate) error: Error,
-}
-
 impl OpenSpan {
-    /// Opens the effect, unless what it stands below has closed meanwhile.
+    /// Opens the effect.
+    ///
+    /// # Errors
+    /// The context, and why, if what it stands below has closed meanwhile.
     #[inline]
     pub(crate) fn open(
         cx: RunContext,
         input: Option<&dyn Look>,
-    ) -> std::result::Result<Self, Unopened> {
+    ) -> std::result::Result<Self, (RunContext, Error)> {
         match cx.open(input) {
-            Ok(()) => {
-                let span = Self { cx };
-                span.cx.tree().wake_reader();
-                Ok(span)
-            }
-            Err(error) => Err(Unopened { cx, error }),
+            Ok(()) => Ok(Self { cx }),
+            Err(error) => Err((cx, error)),
         }
     }
 
@@ -43,33 +37,31 @@ impl OpenSpan {
         &self.cx
     }
 
-    /// Closes the effect with what came of it, and gives that back.
+    /// Closes the effect with what its body returned, and returns that.
     ///
     /// # Errors
-    /// What came of it; `Cancelled` if it had already been closed together with what is above it:
-    /// that is how it is recorded.
+    /// What the body returned; `Stopped` where the state of the run says otherwise.
     pub(crate) fn close<T: Data>(self, result: Result<T>) -> Result<T> {
+        let cx = &self.cx;
         match result {
-            Ok(output) => self.complete(&output).map_or(Ok(output), Err),
-            Err(error) => Err(self.fail(error)),
+            Ok(output) => match cx.close(Ending::Completed, None, Some(&output)) {
+                Ending::Completed => Ok(output),
+                other => Err(cx.stopped_as(other)),
+            },
+            Err(error) => {
+                let (ending, error) = cx.ending_of(error);
+                match cx.close(ending, Some(&error), None) {
+                    same if same == ending => Err(error),
+                    other => Err(cx.stopped_as(other)),
+                }
+            }
         }
     }
 
-    /// Closes the effect as completed; gives what it ended with before, if it did.
-    pub(crate) fn complete(self, output: &dyn Look) -> Option<Error> {
-        self.cx.close(Ending::Completed, None, Some(output));
-        self.ended_from_above()
-    }
-
-    /// Closes the effect with an error, and gives that back, or what it ended with before.
-    pub(crate) fn fail(self, error: Error) -> Error {
-        self.cx.close(error.ending(), Some(&error), None);
-        self.ended_from_above().unwrap_or(error)
-    }
-
-    fn ended_from_above(&self) -> Option<Error> {
-        let why = self.cx.life().closed_from_above()?;
-        Some(closed_from_above(why).at(|| self.cx.path()))
+    /// Closes an effect that waits for an answer.
+    pub(crate) fn pause(self) -> Error {
+        let ending = self.cx.close(Ending::Paused, None, None);
+        self.cx.stopped_as(ending)
     }
 }
 
@@ -79,6 +71,7 @@ impl Drop for OpenSpan {
         if !cx.is_closed() {
             let why = cx.drop_reason();
             cx.close(Ending::Cancelled { why }, None, None);
+            cx.withdraw();
         }
     }
 }
@@ -87,27 +80,34 @@ impl RunContext {
     #[inline]
     fn open(&self, input: Option<&dyn Look>) -> Result<()> {
         let Some(around) = self.around() else {
-            return Err(closed_from_above(CancelReason::Dropped));
+            return Err(Error::stopped("nothing is opened outside of a run"));
         };
-        if around.life().open_below(self, || self.tell_opened(input)) {
-            return Ok(());
+        let is_watched = self.is_watched();
+        // The opening is told before any closing is.
+        if is_watched {
+            self.life().hold();
         }
-        around.alive()?;
-        Err(closed_from_above(CancelReason::Dropped))
-    }
-
-    fn tell_opened(&self, input: Option<&dyn Look>) {
-        let is_root = self.parent().is_none();
+        if !around.life().open_below(self) {
+            let closed = around.lives().err();
+            return Err(closed.unwrap_or_else(|| Error::stopped("what it belongs to has closed")));
+        }
+        let is_root = around.is_bare();
         if is_root {
             self.tree().set_told();
         }
-        if !self.is_watched() {
-            return;
+        if is_watched {
+            self.tell_opened(input, is_root);
+            self.let_go();
+            self.tree().wake_reader();
         }
+        Ok(())
+    }
+
+    fn tell_opened(&self, input: Option<&dyn Look>, is_root: bool) {
         self.tell(EventKind::Opened { input });
-        if self.tree().resumed && is_root {
+        if is_root && let Some(attempt) = self.tree().resumed {
             self.tell(EventKind::Noted {
-                note: &Note::Resumed,
+                note: &Note::Resumed { attempt },
                 attributes: &Attributes::new(),
             });
         }
@@ -120,19 +120,94 @@ impl RunContext {
         }
     }
 
-    /// Closes this effect, and first all that is open below it; does nothing if it is closed.
-    fn close(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
-        if self.life().begin_closing() {
-            self.tell_closed(ending, error, output);
-            // Not before it has left: to wake may mean to poll what waits for that.
+    /// How an effect closes whose body returned this error: what calls itself stopped is believed
+    /// only where the run's state says the same.
+    fn ending_of(&self, error: Error) -> (Ending, Error) {
+        if error.kind() != ErrorKind::Stopped {
+            return (error.ending(), error);
+        }
+        let why = self
+            .life()
+            .closed_from_above()
+            .or_else(|| self.tree().control.reason())
+            .or_else(|| self.is_given_up().then_some(CancelReason::Dropped));
+        match why {
+            Some(why) => (Ending::Cancelled { why }, error),
+            None => (Ending::Failed, error.into_failure()),
+        }
+    }
+
+    /// What the caller of an effect is told that ended otherwise than its body returned.
+    fn stopped_as(&self, ending: Ending) -> Error {
+        let message = match ending {
+            Ending::Paused => "it waits for an answer".to_owned(),
+            other => format!("it ended as {other}"),
+        };
+        Error::stopped(message).at(|| self.path())
+    }
+
+    /// Closes this effect, and first all that is open below it; returns how it ended, which is how
+    /// it ended before if it is closed.
+    fn close(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) -> Ending {
+        let Some(closing) = self.life().begin_closing() else {
+            let why = self.life().closed_from_above();
+            return Ending::Cancelled {
+                why: why.unwrap_or(CancelReason::Dropped),
+            };
+        };
+        let cause = match closing.is_marked {
+            true => self.tree().control.cause(),
+            false => None,
+        };
+        let (ending, error, output) = match &cause {
+            Some(cause) => (cause.ending, Some(&cause.error), None),
+            None => (ending, error, output),
+        };
+        // Not when the last context goes: somebody may keep one, and others wait.
+        drop(self.take_reservation());
+        self.close_below(ending);
+        if self.parent().is_none() {
+            self.tree().set_ending(ending);
+        }
+        if self.life().is_held_by_one() {
+            self.report(ending, error, output);
+        } else {
+            let output = output.filter(|_| self.is_watched());
+            self.set_pending(Pending {
+                ending,
+                error: error.cloned(),
+                output: output.and_then(|it| it.look().ok()),
+            });
+            self.let_go();
+        }
+        // To wake may mean to poll what waits for this.
+        self.tree().wake_reader();
+        ending
+    }
+
+    /// Lets go of this effect's closing; whoever is the last to do so reports it.
+    pub(crate) fn let_go(&self) {
+        if self.life().release() {
+            self.report_pending();
+        }
+    }
+
+    fn report_pending(&self) {
+        if self.is_bare() {
+            if self.tree().set_wound_up() {
+                finish(self.tree(), &[]);
+            }
+            return;
+        }
+        if let Some(pending) = self.take_pending() {
+            let output = pending.output.as_ref().map(|it| it as &dyn Look);
+            self.report(pending.ending, pending.error.as_ref(), output);
             self.tree().wake_reader();
         }
     }
 
-    fn tell_closed(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
-        self.close_below(ending);
-        // Not when the last context goes: somebody may keep one, and others wait.
-        drop(self.take_reservation());
+    /// Tells observers that this effect has closed: nothing is told of it after that.
+    fn report(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
         if self.is_watched() {
             let attributes: &Attributes = &self.take_recorded();
             self.tell(EventKind::Closed(Closed {
@@ -145,7 +220,9 @@ impl RunContext {
         if let Some(parent) = self.around() {
             let is_visited = ending == Ending::Completed && self.is_own_step_of_the_root();
             let visited = is_visited.then(|| self.effect().name());
-            parent.life().leave(self, visited);
+            if parent.life().leave(self, visited) {
+                parent.report_pending();
+            }
         }
     }
 
@@ -159,24 +236,67 @@ impl RunContext {
             Ending::Cancelled { why } => why,
             Ending::Paused => CancelReason::Paused,
             Ending::Completed | Ending::Failed | Ending::Denied | Ending::Interrupted => {
-                CancelReason::Dropped
+                let ending = self.tree().control.reason();
+                ending.unwrap_or(CancelReason::Dropped)
             }
         };
-        for cx in open {
-            if cx.life().begin_closing_from_above(why) {
-                cx.tell_closed(Ending::Cancelled { why }, None, None);
-            }
+        for cx in &open {
+            cx.close_from_above(why);
         }
-        self.life().wait_until_empty();
+        self.life().wait_for_those_below();
+        for cx in open {
+            cx.wake();
+        }
+    }
+
+    fn close_from_above(&self, why: CancelReason) {
+        let Some(closing) = self.life().begin_closing_from_above(why) else {
+            return;
+        };
+        drop(self.take_reservation());
+        let ending = Ending::Cancelled { why };
+        self.close_below(ending);
+        let cause = match closing.is_marked {
+            true => self.tree().control.cause(),
+            false => None,
+        };
+        let (ending, error) = match cause {
+            Some(cause) => (cause.ending, Some(cause.error)),
+            None => (ending, None),
+        };
+        if self.parent().is_none() {
+            self.tree().set_ending(ending);
+        }
+        self.set_pending(Pending {
+            ending,
+            error,
+            output: None,
+        });
+        self.let_go();
+    }
+
+    /// Closes what was opened in this branch, which has ended, and taken to other tasks.
+    pub(crate) fn close_strays(&self, why: CancelReason) {
+        let mut strays = self.life().still_open();
+        strays.retain(|cx| cx.around().is_some_and(|around| around.is_within(self)));
+        for cx in &strays {
+            cx.close_from_above(why);
+        }
+        for cx in strays {
+            cx.wake();
+        }
+        self.tree().wake_reader();
     }
 
     /// Closes whatever of the run is still open; this is the bare context it was begun under.
     pub(crate) fn close_run(&self) {
-        if self.life().begin_closing() {
-            let why = self.tree().cancel.reason();
+        if self.life().begin_closing().is_some() {
+            let why = self.tree().control.reason();
             self.close_below(Ending::Cancelled {
                 why: why.unwrap_or(CancelReason::Dropped),
             });
+            self.tree().wake_reader();
+            self.let_go();
         }
     }
 
@@ -184,8 +304,4 @@ impl RunContext {
         let parent = self.parent();
         self.effect().kind() == EffectKind::Step && parent.is_some_and(|it| it.parent().is_none())
     }
-}
-
-pub(crate) fn closed_from_above(why: CancelReason) -> Error {
-    Error::cancelled(why, "what it belongs to has closed")
 }

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
-use futures::future::BoxFuture;
 
-use crate::error::Result;
 use crate::event::Event;
 use crate::handle::Handle;
 use crate::outcome::Outcome;
 use crate::owned_event::{Happened, OwnedEvent};
+use crate::run::Run;
+use crate::run_error::RunError;
 use crate::tree::unpoisoned;
 
 /// What a [`RunStream`] gives: events, and at the end the outcome.
@@ -23,7 +23,7 @@ pub enum StreamItem<T> {
     /// Something happened in the run or in anything nested in it.
     Event(Box<OwnedEvent>),
     /// The run ended; always the last item.
-    Done(Result<Outcome<T>>),
+    Done(Result<Outcome<T>, RunError>),
 }
 
 /// Every event of a run, then its outcome.
@@ -33,18 +33,14 @@ pub enum StreamItem<T> {
 /// they came in one poll; no other event is ever merged or left out.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct RunStream<'a, T> {
-    run: Option<BoxFuture<'a, Result<Outcome<T>>>>,
-    done: Option<Result<Outcome<T>>>,
+    run: Option<Run<'a, T>>,
+    done: Option<Result<Outcome<T>, RunError>>,
     queue: Arc<EventQueue>,
     handle: Handle,
 }
 
 impl<'a, T> RunStream<'a, T> {
-    pub(crate) fn new(
-        run: BoxFuture<'a, Result<Outcome<T>>>,
-        queue: Arc<EventQueue>,
-        handle: Handle,
-    ) -> Self {
+    pub(crate) fn new(run: Run<'a, T>, queue: Arc<EventQueue>, handle: Handle) -> Self {
         Self {
             run: Some(run),
             done: None,
@@ -72,7 +68,7 @@ impl<T> Stream for RunStream<'_, T> {
             return Poll::Ready(Some(StreamItem::Event(Box::new(event))));
         }
         if let Some(run) = &mut self.run
-            && let Poll::Ready(result) = run.as_mut().poll(task)
+            && let Poll::Ready(result) = Pin::new(run).poll(task)
         {
             self.run = None;
             self.done = Some(result);
@@ -126,16 +122,25 @@ impl EventQueue {
     }
 
     fn pop(&self) -> Option<OwnedEvent> {
-        let mut queued = unpoisoned(&self.0);
-        queued.reader = None;
-        queued.events.pop_front()
+        // Wakers are foreign code: never touched under the lock.
+        let (event, reader) = {
+            let mut queued = unpoisoned(&self.0);
+            (queued.events.pop_front(), queued.reader.take())
+        };
+        drop(reader);
+        event
     }
 
     /// The next event, or this task is woken once there is one.
     fn pop_or_wait(&self, task: &Context<'_>) -> Option<OwnedEvent> {
-        let mut queued = unpoisoned(&self.0);
-        let event = queued.events.pop_front();
-        queued.reader = event.is_none().then(|| task.waker().clone());
+        let reader = task.waker().clone();
+        let (event, before) = {
+            let mut queued = unpoisoned(&self.0);
+            let event = queued.events.pop_front();
+            let next = event.is_none().then_some(reader);
+            (event, std::mem::replace(&mut queued.reader, next))
+        };
+        drop(before);
         event
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::{Clock, read_for_id};
 use crate::context::RunContext;
+use crate::control::Control;
 use crate::effect::{Effect, EffectKind};
 use crate::ids::{RunId, SessionId, UserId};
 use crate::loom::Loom;
@@ -58,7 +59,8 @@ impl RunContext {
             carried: Carried::default(),
         };
         let run_id = RunId::root(fresh());
-        let tree = Tree::new(loom.parts(), run_id, Arc::default(), origin);
+        let control = Arc::new(Control::new(run_id.clone(), None));
+        let tree = Tree::new(loom.parts(), run_id, control, origin);
         Self::bare(tree).child(Effect::new(EffectKind::Workflow, "test"))
     }
 }

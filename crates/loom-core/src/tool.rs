@@ -1,7 +1,7 @@
 //! `Tool`: a step that a model may call.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -10,14 +10,15 @@ use serde_json::Value;
 use crate::attributes::key;
 use crate::context::RunContext;
 use crate::data::{Data, written_bytes};
-use crate::effect::Effect;
+use crate::effect::{Effect, InputCheck};
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::name::Name;
 use crate::runnable::Runnable;
-use crate::safety::Safety;
+use crate::safety::{IfUnfinished, Safety};
 use crate::step::Step;
+use crate::tool_output::ToolOutput;
 use crate::tool_schema::InputSchema;
 
 /// A step offered to a model: a name, a description, the schema of its arguments, and flags.
@@ -51,6 +52,10 @@ pub struct Tool {
     destructive: bool,
     safety: Safety,
     sequential: bool,
+    if_unfinished: IfUnfinished,
+    fits: Fits,
+    checked: Option<Fits>,
+    check: OnceLock<InputCheck>,
     step: Step<Arguments, ToolOutput>,
     made_of: Info,
 }
@@ -62,16 +67,31 @@ struct Arguments {
     under: Option<Name>,
 }
 
+/// Whether arguments make the input.
+type Fits = Arc<dyn Fn(&Value) -> Result<()> + Send + Sync>;
+
 impl Arguments {
     fn input(&self) -> Result<&Value> {
-        match &self.under {
-            None => Ok(&self.all),
-            Some(name) => {
-                let input = self.all.get(name.as_str());
-                input.ok_or_else(|| Error::invalid(format!("the argument {name:?} is missing")))
-            }
+        input_in(&self.all, self.under.as_ref())
+    }
+}
+
+fn input_in<'a>(all: &'a Value, under: Option<&Name>) -> Result<&'a Value> {
+    match under {
+        None => Ok(all),
+        Some(name) => {
+            let input = all.get(name.as_str());
+            input.ok_or_else(|| Error::invalid(format!("the argument {name:?} is missing")))
         }
     }
+}
+
+fn misfit(e: serde_json::Error) -> Error {
+    Error::with_source(
+        ErrorKind::Invalid,
+        format!("the arguments don't fit: {e}"),
+        e,
+    )
 }
 
 impl Tool {
@@ -90,13 +110,7 @@ impl Tool {
             let step = step.clone();
             async move {
                 // Read in place: a call's arguments are never copied.
-                let input = I::deserialize(args.input()?).map_err(|e| {
-                    Error::with_source(
-                        ErrorKind::Invalid,
-                        format!("the arguments don't fit: {e}"),
-                        e,
-                    )
-                })?;
+                let input = I::deserialize(args.input()?).map_err(misfit)?;
                 ToolOutput::of(&step.run_step(&cx, input).await?)
             }
         };
@@ -107,6 +121,10 @@ impl Tool {
             destructive: false,
             safety: Safety::NotIdempotent,
             sequential: false,
+            if_unfinished: IfUnfinished::Ask,
+            fits: Arc::new(|input| I::deserialize(input).map(drop).map_err(misfit)),
+            checked: None,
+            check: OnceLock::new(),
             step: Step::new(typed),
             made_of,
         }
@@ -137,6 +155,10 @@ impl Tool {
             destructive: false,
             safety: Safety::NotIdempotent,
             sequential: false,
+            if_unfinished: IfUnfinished::Ask,
+            fits: Arc::new(|_| Ok(())),
+            checked: None,
+            check: OnceLock::new(),
             step: Step::new(move |cx: RunContext, args: Arguments| {
                 let step = step.clone();
                 async move { step.run(&cx, args.input()?.clone()).await }
@@ -225,6 +247,14 @@ impl Tool {
         self
     }
 
+    /// Decides what becomes of a call that an earlier attempt began and whose end nothing tells:
+    /// without this, somebody is asked.
+    #[must_use]
+    pub fn if_unfinished(mut self, if_unfinished: IfUnfinished) -> Self {
+        self.if_unfinished = if_unfinished;
+        self
+    }
+
     /// What the tool is made of, for drawings: by itself a tool knows the step it was made from.
     #[must_use]
     pub fn made_of(mut self, step: Info) -> Self {
@@ -276,6 +306,34 @@ impl Tool {
             .with_input(args)
             .destructive(self.destructive)
             .with_safety(self.safety)
+            .with_if_unfinished(self.if_unfinished)
+            .checking_input(self.check())
+    }
+
+    /// Checks arguments that a person changed by this as well, for example against the schema:
+    /// what doesn't fit is asked about again.
+    #[must_use]
+    pub fn checking(
+        mut self,
+        check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.checked = Some(Arc::new(check));
+        self
+    }
+
+    /// Whether arguments that a person changed fit.
+    fn check(&self) -> InputCheck {
+        let check = self.check.get_or_init(|| {
+            let (fits, checked) = (self.fits.clone(), self.checked.clone());
+            let under = self.input.argument().cloned();
+            InputCheck::new(move |all| {
+                if let Some(checked) = &checked {
+                    checked(all)?;
+                }
+                fits(input_in(all, under.as_ref())?)
+            })
+        });
+        check.clone()
     }
 
     /// Calls it, as an effect of its own. Whoever offers it to a model checks the arguments
@@ -293,13 +351,18 @@ impl Tool {
         if let Err(deep) = written_bytes(&*all) {
             // Not even shown: whoever looks at it would have to go as deep.
             let effect = self.effect(call_id, Arc::default());
-            return Err(cx.refuse(effect, deep.in_context("the arguments")));
+            return Err(cx.refuse(effect, deep.in_context("the arguments")).await);
         }
         let args = Arguments {
             all: all.clone(),
             under: self.input.argument().cloned(),
         };
-        cx.perform(self.effect(call_id, all), |cx| async move {
+        cx.perform(self.effect(call_id, all), (), |cx, ()| async move {
+            let changed = cx.changed_arguments();
+            let args = match changed {
+                Some(all) => Arguments { all, ..args },
+                None => args,
+            };
             self.step.run(&cx, args).await
         })
         .await
@@ -314,52 +377,5 @@ impl fmt::Debug for Tool {
             .field("safety", &self.safety)
             .field("sequential", &self.sequential)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a tool gives its model.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ToolOutput {
-    /// Text, as it is.
-    Text(String),
-    /// Any other value, as JSON.
-    Json(Value),
-}
-
-impl ToolOutput {
-    /// Text stays text, any other value becomes JSON.
-    ///
-    /// # Errors
-    /// `Invalid` for a value that has no JSON form.
-    pub fn of(value: &impl Data) -> Result<Self> {
-        Ok(match value.to_value()? {
-            Value::String(text) => Self::Text(text),
-            other => Self::Json(other),
-        })
-    }
-
-    /// The output as the text a model reads.
-    pub fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Json(value) => value.to_string(),
-        }
-    }
-}
-
-impl Data for ToolOutput {
-    fn to_value(&self) -> Result<Value> {
-        Ok(match self {
-            Self::Text(text) => Value::String(text.clone()),
-            Self::Json(value) => value.clone(),
-        })
-    }
-
-    fn from_value(value: Value) -> Result<Self> {
-        Ok(match value {
-            Value::String(text) => Self::Text(text),
-            other => Self::Json(other),
-        })
     }
 }

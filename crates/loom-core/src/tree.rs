@@ -1,24 +1,23 @@
-//! `Tree`: what all effects of one root run share.
+//! `Tree`: what all effects of one attempt of a root run share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::budget::{Budget, Used};
 use crate::clock;
-use crate::context::RunContext;
-use crate::effect::{Effect, EffectKind};
+use crate::context::OpenQuestion;
+use crate::control::Control;
+use crate::ending::Ending;
 use crate::event::Event;
-use crate::handle::Cancel;
 use crate::ids::{RunId, SessionId, UserId};
-use crate::journal::RunJournal;
+use crate::journal::{RunJournal, SlotKind};
+use crate::ledger::{Ledger, Spent};
 use crate::limits::Limits;
 use crate::loom::Parts;
-use crate::name::Name;
+use crate::question::Question;
 use crate::scope::Scope;
 use crate::stream::EventQueue;
 use crate::trace::{SpanId, TraceId, TraceParent};
-use crate::usage::{Tally, Tokens, Usage};
 
 pub(crate) struct Tree {
     pub(crate) parts: Arc<Parts>,
@@ -28,38 +27,27 @@ pub(crate) struct Tree {
     pub(crate) root_id: RunId,
     pub(crate) trace_id: TraceId,
     pub(crate) caller: Option<TraceParent>,
-    pub(crate) cancel: Arc<Cancel>,
+    pub(crate) control: Arc<Control>,
     pub(crate) deadline: Option<tokio::time::Instant>,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) journal: Option<Box<RunJournal>>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) journal: Option<Arc<RunJournal>>,
+    /// What is asked and not answered, the oldest first.
+    pub(crate) questions: Mutex<Vec<OpenQuestion>>,
     /// Where the run's stream, if it has one, takes its events from.
     queue: Option<Arc<EventQueue>>,
-    /// Whether an earlier attempt is gone on with, and its root span.
-    pub(crate) resumed: bool,
+    /// The number of this attempt where an earlier one is continued, and that one's root span.
+    pub(crate) resumed: Option<u32>,
     pub(crate) continues: Option<SpanId>,
     span_seed: u64,
     spans: AtomicU64,
     over: AtomicBool,
+    /// Whether all that was open has been reported as closed, and whether nobody waits for that.
+    wound_up: AtomicU8,
     /// Whether observers were told anything of the root.
     told: AtomicBool,
     latest_ns: AtomicU64,
-    progress: Mutex<Progress>,
-}
-
-#[derive(Default)]
-struct Progress {
-    /// The root span's context, from its opening until it has settled.
-    root: Option<RunContext>,
-    tally: Tally,
-    paused: Paused,
-}
-
-/// What paused is counted until the run itself pauses: a loop that handles pauses is bounded.
-#[derive(Default)]
-struct Paused {
-    openings: u64,
-    /// Those whose body paused; without what went in, which may be large.
-    calls: Vec<(EffectKind, Name)>,
+    /// How the root closed.
+    ending: Mutex<Option<Ending>>,
 }
 
 /// Who and what a new tree is for.
@@ -70,7 +58,7 @@ pub(crate) struct Origin {
     pub(crate) deadline: Option<tokio::time::Instant>,
     pub(crate) limits: Limits,
     pub(crate) queue: Option<Arc<EventQueue>>,
-    pub(crate) journal: Option<Box<RunJournal>>,
+    pub(crate) journal: Option<Arc<RunJournal>>,
     pub(crate) span_seed: u64,
     pub(crate) carried: Carried,
 }
@@ -80,16 +68,19 @@ pub(crate) struct Origin {
 pub(crate) struct Carried {
     pub(crate) trace: Option<TraceId>,
     pub(crate) root_span: Option<SpanId>,
-    pub(crate) used: Used,
-    pub(crate) tally: Tally,
-    pub(crate) resumed: bool,
+    pub(crate) spent: Spent,
+    /// The number of the attempt that begins; the first isn't resumed.
+    pub(crate) attempt: Option<u32>,
 }
+
+const WOUND_UP: u8 = 1;
+const ABANDONED: u8 = 2;
 
 impl Tree {
     pub(crate) fn new(
         parts: &Arc<Parts>,
         root_id: RunId,
-        cancel: Arc<Cancel>,
+        control: Arc<Control>,
         origin: Origin,
     ) -> Arc<Self> {
         let trace_id = origin
@@ -105,22 +96,21 @@ impl Tree {
             session,
             session_given: origin.session_given,
             root_id,
-            cancel,
+            control,
             deadline: origin.deadline,
-            budget: Budget::new(origin.limits, origin.carried.used),
+            ledger: Ledger::new(origin.limits, origin.carried.spent),
             journal: origin.journal,
+            questions: Mutex::default(),
             queue: origin.queue,
-            resumed: origin.carried.resumed,
+            resumed: origin.carried.attempt,
             continues: origin.carried.root_span,
             span_seed: origin.span_seed,
             spans: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            wound_up: AtomicU8::new(0),
             told: AtomicBool::new(false),
             latest_ns: AtomicU64::new(0),
-            progress: Mutex::new(Progress {
-                tally: origin.carried.tally,
-                ..Progress::default()
-            }),
+            ending: Mutex::new(None),
         })
     }
 
@@ -162,8 +152,22 @@ impl Tree {
         }
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.progress().tally.clone()
+    /// The questions that are open, in the order in which they were asked.
+    pub(crate) fn open_questions(&self) -> Vec<Question> {
+        let open = unpoisoned(&self.questions);
+        open.iter().map(|it| it.question.clone()).collect()
+    }
+
+    /// Forgets the questions whose answers were taken over.
+    pub(crate) fn forget_answered(&self, journal: &RunJournal) {
+        let mut open = unpoisoned(&self.questions);
+        let is_answered =
+            |it: &OpenQuestion| journal.get(SlotKind::Answer, &it.question.path).is_some();
+        let (answered, left) = open.drain(..).partition(is_answered);
+        let answered: Vec<OpenQuestion> = answered;
+        *open = left;
+        drop(open);
+        drop(answered);
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -174,14 +178,24 @@ impl Tree {
         self.over.store(true, Ordering::Release);
     }
 
-    /// Takes the root span's context; false when there is one already.
-    pub(crate) fn set_root(&self, cx: &RunContext) -> bool {
-        let mut progress = self.progress();
-        let first = progress.root.is_none() && !self.is_over();
-        if first {
-            progress.root = Some(cx.clone());
-        }
-        first
+    /// Says that all that was open has been reported as closed; true if the driver was dropped, so
+    /// that the caller finishes the run.
+    #[must_use]
+    pub(crate) fn set_wound_up(&self) -> bool {
+        let is_abandoned = self.wound_up.fetch_or(WOUND_UP, Ordering::SeqCst) & ABANDONED != 0;
+        self.control.wake();
+        is_abandoned
+    }
+
+    pub(crate) fn is_wound_up(&self) -> bool {
+        self.wound_up.load(Ordering::SeqCst) & WOUND_UP != 0
+    }
+
+    /// Says that the driver was dropped; true if all was reported before, so that the caller
+    /// finishes the run.
+    #[must_use]
+    pub(crate) fn abandon(&self) -> bool {
+        self.wound_up.fetch_or(ABANDONED, Ordering::SeqCst) & WOUND_UP != 0
     }
 
     pub(crate) fn set_told(&self) {
@@ -192,52 +206,19 @@ impl Tree {
         self.told.load(Ordering::Acquire)
     }
 
-    /// Gives the root span's context back, which breaks the cycle between it and this tree; and
-    /// what the run consumed.
-    pub(crate) fn finish(&self) -> (Option<RunContext>, Usage) {
-        let mut progress = self.progress();
-        (progress.root.take(), progress.tally.usage())
+    pub(crate) fn set_ending(&self, ending: Ending) {
+        *unpoisoned(&self.ending) = Some(ending);
     }
 
-    pub(crate) fn count_tool_call(&self) {
-        self.progress().tally.tool_call();
+    /// How the root closed, if one was opened.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        *unpoisoned(&self.ending)
     }
 
-    pub(crate) fn count_model_call(&self, model: &Name) {
-        self.progress().tally.model_call(model);
-    }
-
-    pub(crate) fn spend(&self, model: &Name, tokens: Tokens) {
-        self.progress().tally.spend(model, tokens);
-    }
-
-    /// Notes a call whose body paused.
-    pub(crate) fn paused_call(&self, effect: &Effect) {
-        if matches!(effect.kind(), EffectKind::Model | EffectKind::Tool) {
-            let call = (effect.kind(), effect.name().clone());
-            self.progress().paused.calls.push(call);
-        }
-    }
-
-    /// Notes an effect that ended paused.
-    pub(crate) fn paused_opening(&self) {
-        self.progress().paused.openings += 1;
-    }
-
-    /// Takes back the counts of what paused, since the run did: all of it is opened, and its calls
-    /// are made, when the run goes on.
-    pub(crate) fn uncount_paused(&self) {
-        let mut progress = self.progress();
-        let paused = std::mem::take(&mut progress.paused);
-        self.budget.uncount_openings(paused.openings);
-        for (kind, name) in paused.calls {
-            self.budget.uncount_call(kind);
-            progress.tally.uncount_call(kind, &name);
-        }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        unpoisoned(&self.progress)
+    /// Lets go of what refers back to this tree.
+    pub(crate) fn forget_questions(&self) {
+        let open = std::mem::take(&mut *unpoisoned(&self.questions));
+        drop(open);
     }
 }
 

@@ -40,7 +40,7 @@ pub use timeout::Timeout;
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
 /// let session = Loom::builder().build().session("alice");
 /// let error = session.run(&step(forever).timeout(Duration::from_secs(1)), ()).await.unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Timeout);
+/// assert_eq!(error.error().kind(), ErrorKind::Timeout);
 /// # });
 /// ```
 pub fn step<S>(step: S) -> Wrapped<S> {
@@ -202,7 +202,7 @@ impl<S> Wrapped<Retry<S>> {
     /// # futures::executor::block_on(async {
     /// let session = Loom::builder().build().session("alice");
     /// let error = session.run(&step(knock).once().retry(3), 2u32).await.unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// assert_eq!(error.error().kind(), ErrorKind::Invalid);
     ///
     /// let knocks = step(knock).once().retry(3).repeating_effects();
     /// assert_eq!(session.run(&knocks, 2u32).await?.output, 2);

@@ -1,6 +1,6 @@
 //! `Answer`: what was said to a question, without its words.
 
-use loom_core::{Question, Whereabouts};
+use loom_core::{Origin, Question};
 
 /// What was said to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) fn of(cx: &Whereabouts, question: &Question, refused: Option<&str>) -> Self {
-        match (refused, is_approval(cx, question)) {
+    pub(crate) fn of(question: &Question, refused: Option<&str>) -> Self {
+        match (refused, is_approval(question)) {
             (Some(_), _) => Self::Refused,
             (None, true) => Self::Allowed,
             (None, false) => Self::Told,
@@ -31,10 +31,8 @@ impl Answer {
     }
 }
 
-/// Whether a gate asked, and not the effect's own body by `cx.ask`.
-///
-/// Only the path tells, which ends in `#2` for the second gate of a name: without this, any answer
-/// but "no" to a step's own question would be shown as allowed.
-pub(crate) fn is_approval(cx: &Whereabouts, question: &Question) -> bool {
-    question.path.starts_with(&format!("{}#ask:", cx.path()))
+/// Whether a gate asked, and not the effect's own body by `cx.ask`, or the journal about an effect
+/// that is unfinished.
+pub(crate) fn is_approval(question: &Question) -> bool {
+    question.origin == Origin::Approval
 }

@@ -117,8 +117,10 @@ fn told(event: &Event<'_>) -> Option<String> {
             attributes,
         } => Some(retry(*attempt, attributes)),
         EventKind::Asked { question } => Some(format!(" ? asked: {}", question.name)),
-        EventKind::Answered { question, refused } => {
-            let answer = Answer::of(event.cx, question, *refused).as_str();
+        EventKind::Answered {
+            question, refused, ..
+        } => {
+            let answer = Answer::of(question, *refused).as_str();
             Some(format!(" ? {answer}: {}", question.name))
         }
         EventKind::Closed(closed) => mark(closed),

@@ -1,7 +1,11 @@
 //! `OtelObserver`: every effect becomes a span of a tracer provider.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use loom_core::{
-    Closed, EffectKind, Event, EventKind, Observer, Settlement, SpanId, TraceParent, Whereabouts,
+    Closed, EffectKind, EffectView, Ending, Event, EventKind, Observer, RunId, Settlement, SpanId,
+    TraceId, TraceParent,
 };
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
 use opentelemetry::trace::{
@@ -28,8 +32,9 @@ use crate::{entered, semconv, span_events};
 ///   says so in `loom.ending` and `loom.cancel_reason`.
 /// - A resumed run is a further root in the trace of its first attempt, whose root it links to;
 ///   what an earlier attempt recorded is a span that says `loom.replayed`.
-/// - Retries, decisions of gates, approvals and limits are events of the span they happened in;
-///   questions are told by their names alone.
+/// - Retries, decisions of gates, approvals and limits are events of the span they happened in, and
+///   so is an effect whose end no earlier attempt recorded (`unfinished`); questions are told by
+///   their names alone.
 /// - The root's span is handed to the exporter when the run has settled, since it then says where
 ///   the audit log stands; it ends at the time the run ended all the same.
 /// - Inputs, outputs, streamed text, questions' texts, reasons of gates and why somebody acts for
@@ -60,6 +65,9 @@ use crate::{entered, semconv, span_events};
 pub struct OtelObserver {
     tracer: BoxedTracer,
     open: OpenSpans,
+    /// The roots that closed as paused and haven't settled. A run that resumes itself, since it was
+    /// answered while it paused, settles with its last attempt alone.
+    paused: Mutex<HashMap<(TraceId, RunId), SpanId>>,
 }
 
 impl OtelObserver {
@@ -80,11 +88,16 @@ impl OtelObserver {
         Self {
             tracer: BoxedTracer::new(provider.boxed_tracer(scope)),
             open: OpenSpans::default(),
+            paused: Mutex::default(),
         }
     }
 
     fn opened(&self, event: &Event<'_>) {
         let (cx, kind) = (event.cx, event.effect().kind());
+        if cx.parent().is_none() {
+            let before = self.paused().remove(&key(cx));
+            before.into_iter().for_each(|root| self.end_root(root, &[]));
+        }
         let mut attributes = SpanAttributes::opened(cx);
         let builder = SpanBuilder::from_name(kind.span_name())
             .with_kind(semconv::convention(kind).span_kind)
@@ -113,7 +126,7 @@ impl OtelObserver {
 
     /// The context the effect's span is to be a child of; never the span that is current by
     /// chance: where a run belongs is said by its session alone.
-    fn parent(&self, cx: &Whereabouts) -> Context {
+    fn parent(&self, cx: &EffectView) -> Context {
         match (cx.parent(), cx.caller().filter(|it| is_in_trace(cx, it))) {
             // A parent that closed on another thread just now is known by its id alone.
             (Some(parent), _) => self
@@ -151,18 +164,30 @@ impl OtelObserver {
             None => {
                 open.closed_at = Some(event.at);
                 drop(self.open.insert(event.span_id(), open));
+                if closed.ending == Ending::Paused {
+                    self.paused().insert(key(event.cx), event.span_id());
+                }
             }
         }
     }
 
     fn settled(&self, event: &Event<'_>, settlements: &[Settlement]) {
-        let Some(mut root) = self.open.remove(event.span_id()) else {
+        self.paused().remove(&key(event.cx));
+        self.end_root(event.span_id(), settlements);
+    }
+
+    fn end_root(&self, root: SpanId, settlements: &[Settlement]) {
+        let Some(mut root) = self.open.remove(root) else {
             return;
         };
         let span = root.context.span();
         root.attributes.set_settled(settlements);
         span.set_attributes(root.attributes.take());
-        span.end_with_timestamp(root.closed_at.unwrap_or(event.at));
+        span.end_with_timestamp(root.closed_at.unwrap_or(root.opened_at));
+    }
+
+    fn paused(&self) -> MutexGuard<'_, HashMap<(TraceId, RunId), SpanId>> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,9 +221,14 @@ impl Observer for OtelObserver {
     }
 }
 
+/// Which run a root is of, whichever attempt.
+fn key(root: &EffectView) -> (TraceId, RunId) {
+    (root.trace_id(), root.root_run_id().clone())
+}
+
 /// What a root goes on with that isn't its parent: the root of the attempt before, and the caller
 /// that resumed it from a trace of its own.
-fn links(cx: &Whereabouts) -> Vec<Link> {
+fn links(cx: &EffectView) -> Vec<Link> {
     if cx.parent().is_some() {
         return Vec::new();
     }
@@ -212,7 +242,7 @@ fn links(cx: &Whereabouts) -> Vec<Link> {
 }
 
 /// A resumed run stays in the trace it began in, whoever resumes it.
-fn is_in_trace(cx: &Whereabouts, caller: &TraceParent) -> bool {
+fn is_in_trace(cx: &EffectView, caller: &TraceParent) -> bool {
     caller.trace_id == cx.trace_id()
 }
 
@@ -267,7 +297,7 @@ mod tests {
         assert!(over.is_some_and(|it| it.is_ok()));
         assert_eq!(observer.open.count(), 0);
 
-        let mut dropped = session.start(&nested, false);
+        let mut dropped = session.run(&nested, false);
         assert!((&mut dropped).now_or_never().is_none());
         assert_eq!(observer.open.count(), 2);
         drop(dropped);

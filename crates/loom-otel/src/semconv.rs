@@ -18,7 +18,8 @@ pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/gen-ai-dev
 // On every span.
 pub(crate) const PATTERN: &str = "pattern";
 pub(crate) const USER_ID: &str = "user_id";
-/// Who asked for the run, on spans that act for somebody else: `user_id` is that one's.
+/// Who asked for the run, on spans that act for somebody else: `user_id` is that one's. Empty for
+/// the anonymous partition.
 pub(crate) const BY: &str = "loom.by";
 pub(crate) const SESSION_ID: &str = "session_id";
 pub(crate) const RUN_ID: &str = "run_id";
@@ -71,7 +72,7 @@ const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
 const TOOL_DESCRIPTION: &str = "gen_ai.tool.description";
 
 // Span events. A user's own note keeps its name; so do notes of the core (`limit_reached`,
-// `retry`, `fallback`, `acting_as`, `resumed`).
+// `retry`, `fallback`, `acting_as`, `resumed`, `unfinished`).
 pub(crate) const PERMISSION_DECIDED: &str = "permission_decided";
 pub(crate) const GATE: &str = "loom.gate";
 pub(crate) const VERDICT: &str = "loom.verdict";
@@ -88,9 +89,14 @@ pub(crate) const APPROVAL: &str = "loom.approval";
 pub(crate) const QUESTION_ASKED: &str = "question_asked";
 pub(crate) const QUESTION_ANSWERED: &str = "question_answered";
 pub(crate) const QUESTION: &str = "loom.question";
+/// On an approval that put other arguments in the place of those that were asked about.
+pub(crate) const APPROVAL_CHANGED: &str = "loom.approval_changed";
+/// What comes of doing an unfinished effect again: `not_idempotent` and so on.
+pub(crate) const SAFETY: &str = "loom.safety";
 pub(crate) const LIMIT: &str = "loom.limit";
 pub(crate) const LIMIT_VALUE: &str = "loom.limit_value";
-/// Which attempt begins; the error that the one before ended with is in `error.type`.
+/// Which attempt begins: of a step that is retried, where `error.type` is what the one before ended
+/// with, or of a run that is resumed.
 pub(crate) const ATTEMPT: &str = "loom.attempt";
 pub(crate) const WAIT_MS: &str = "loom.wait_ms";
 /// That an effect acts for everybody; why is somebody's own words, and so content.

@@ -1,7 +1,7 @@
 //! `SpanAttributes`: what a span, or an event of one, says in the exporter's words, each name once.
 
 use loom_core::{
-    AttrValue, Attributes, CancelReason, Closed, EffectKind, Ending, Settlement, Whereabouts,
+    AttrValue, Attributes, CancelReason, Closed, EffectKind, EffectView, Ending, Settlement,
 };
 use opentelemetry::trace::SpanContext;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
@@ -20,13 +20,17 @@ pub(crate) struct SpanAttributes {
 
 impl SpanAttributes {
     /// What is known when the effect opens.
-    pub(crate) fn opened(cx: &Whereabouts) -> Self {
+    pub(crate) fn opened(cx: &EffectView) -> Self {
         let (kind, effect) = (cx.effect().kind(), cx.effect());
         let convention = semconv::convention(kind);
         let mut it = Self::default();
         it.set(semconv::PATTERN, kind.pattern());
         it.set_some(semconv::USER_ID, cx.user().map(ToString::to_string));
-        it.set_some(semconv::BY, cx.by().map(ToString::to_string));
+        let by = cx.by();
+        it.set_some(
+            semconv::BY,
+            by.map(|it| it.map_or_else(String::new, ToString::to_string)),
+        );
         it.set(semconv::SESSION_ID, cx.session_id().to_string());
         it.set(semconv::RUN_ID, cx.run_id().to_string());
         it.set(semconv::PATH, cx.path());
@@ -49,7 +53,7 @@ impl SpanAttributes {
     }
 
     /// The ids by which records know the span, where the provider gave it others.
-    pub(crate) fn set_ids_beside(&mut self, cx: &Whereabouts, given: &SpanContext) {
+    pub(crate) fn set_ids_beside(&mut self, cx: &EffectView, given: &SpanContext) {
         if given.trace_id() != cx.trace_id().as_u128().into() {
             self.set(semconv::TRACE_ID, cx.trace_id().to_string());
         }

@@ -16,9 +16,14 @@ pub(crate) fn of(event: &Event<'_>) -> Option<(&'static str, Vec<KeyValue>)> {
         EventKind::Decided { gate, verdict } => {
             Some((semconv::PERMISSION_DECIDED, decided(gate, verdict)))
         }
-        EventKind::Asked { question } => Some(asked(event, question)),
-        EventKind::Answered { question, refused } => {
-            Some(answered(question, Answer::of(event.cx, question, *refused)))
+        EventKind::Asked { question } => Some(asked(question)),
+        EventKind::Answered {
+            question,
+            refused,
+            changed,
+        } => {
+            let answer = Answer::of(question, *refused);
+            Some(answered(question, answer, changed.is_some()))
         }
         // Deltas are content; all else is told by the span itself.
         _ => None,
@@ -47,7 +52,12 @@ fn noted(event: &Event<'_>, note: &Note, facts: &Attributes) -> Vec<KeyValue> {
         }
         Note::ActingAs { user: None } => it.set(semconv::ALL_USERS, true),
         // The span itself says for whom it is and by whom.
-        Note::ActingAs { user: Some(_) } | Note::Resumed => (),
+        Note::ActingAs { user: Some(_) } => (),
+        Note::Resumed { attempt } => it.set(semconv::ATTEMPT, i64::from(*attempt)),
+        Note::Unfinished => {
+            let safety = facts.text(key::SAFETY).map(str::to_owned);
+            it.set_some(semconv::SAFETY, safety);
+        }
         // A user's own words are kept as they are.
         _ => it.set_all(event.effect().kind(), facts),
     }
@@ -67,19 +77,25 @@ fn decided(gate: &str, verdict: &Verdict) -> Vec<KeyValue> {
     ]
 }
 
-fn asked(event: &Event<'_>, question: &Question) -> (&'static str, Vec<KeyValue>) {
-    let name = match is_approval(event.cx, question) {
+fn asked(question: &Question) -> (&'static str, Vec<KeyValue>) {
+    let name = match is_approval(question) {
         true => semconv::APPROVAL_ASKED,
         false => semconv::QUESTION_ASKED,
     };
     (name, vec![named(question)])
 }
 
-fn answered(question: &Question, answer: Answer) -> (&'static str, Vec<KeyValue>) {
+fn answered(
+    question: &Question,
+    answer: Answer,
+    has_changed: bool,
+) -> (&'static str, Vec<KeyValue>) {
     match answer {
         Answer::Allowed | Answer::Refused => {
             let said = KeyValue::new(semconv::APPROVAL, answer.as_str());
-            (semconv::APPROVAL_ANSWERED, vec![named(question), said])
+            let changed = has_changed.then(|| KeyValue::new(semconv::APPROVAL_CHANGED, true));
+            let said = [named(question), said].into_iter().chain(changed);
+            (semconv::APPROVAL_ANSWERED, said.collect())
         }
         Answer::Told => (semconv::QUESTION_ANSWERED, vec![named(question)]),
     }

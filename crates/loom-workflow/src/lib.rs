@@ -39,6 +39,7 @@ mod label;
 mod concurrency;
 mod outline;
 mod payload;
+mod discard;
 mod draw;
 
 pub use chain::Chain;

@@ -115,9 +115,7 @@ where
 /// Says of a run's own cap, reached below a node, which node it stopped: `node: reason`.
 pub(crate) fn stopped_at<T>(node: &Name, result: Result<T>) -> Result<T> {
     match result {
-        Err(error) if error.kind() == ErrorKind::Interrupted && !error.is_tree_wide() => {
-            Err(error).context(node.as_str())
-        }
+        Err(error) if error.kind() == ErrorKind::LimitReached => Err(error).context(node.as_str()),
         result => result,
     }
 }

@@ -129,10 +129,10 @@ where
     type Out = Vec<S::Out>;
 
     async fn run(&self, cx: &RunContext, input: T) -> Result<Vec<S::Out>> {
-        let branches = self
-            .0
-            .iter()
-            .map(|node| Branch::new(node.perform(cx, input.clone())));
+        let branches = self.0.iter().map(|node| {
+            let input = input.clone();
+            Branch::of_one_effect(move |cx| async move { node.perform(&cx, input).await })
+        });
         cx.join(CONCURRENCY_MAX, branches).await
     }
 }

@@ -26,7 +26,7 @@ impl Payload {
         let value = self.0.downcast_mut::<Option<T>>().and_then(Option::take);
         value.ok_or_else(|| {
             let message = format!("an edge carried no {}", type_name::<T>());
-            Error::new(ErrorKind::Internal, message)
+            Error::new(ErrorKind::Failed, message)
         })
     }
 

@@ -151,6 +151,8 @@ impl<I: Data + JsonSchema + DeserializeOwned, O: Data> Workflow<I, O> {
             format!("Run the `{}` workflow.", self.name()),
             self.clone(),
         )
+        // What it does again when it is entered again, its steps declare themselves.
+        .idempotent()
     }
 }
 

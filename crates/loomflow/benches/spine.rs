@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
+use loomflow::journal::{
+    Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost, Page, Released,
+    Renewed, RunQuery, SlotKey,
+};
 use loomflow::{
-    Agent, BoxFuture, Error, Event, FnModel, Journal, JournalRun, Lease, Loom, Observer, Reply,
-    Request, Result, RunId, Scope, Session, Slot, Tool, Workflow, branch,
+    Agent, BoxFuture, Error, Event, FnModel, Loom, Observer, Reply, Request, Result, Session, Tool,
+    Workflow, branch,
 };
 use serde_json::{Value, json};
 
@@ -37,9 +41,9 @@ fn main() {
 }
 
 /// Does a batch of work; gives how many units it did.
-type Batch = Box<dyn Fn() -> u64>;
+type Work = Box<dyn Fn() -> u64>;
 /// A figure's name and its work.
-type Case = (&'static str, Batch);
+type Case = (&'static str, Work);
 
 fn measure(cases: &[Case]) -> BTreeMap<&'static str, f64> {
     let mut samples: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
@@ -78,6 +82,7 @@ fn cases() -> Vec<Case> {
         ("chain1000_step_ns", chain(plain(), 1000)),
         ("chain10_step_observed_ns", chain(observed(), 10)),
         ("chain10_step_journal_ns", chain(journalled(), 10)),
+        ("journal_step_1mib_ns", large_step(journalled())),
         ("parallel16_branch_ns", parallel16(plain())),
         ("run_ns", one_step_run(plain())),
         ("agent_turn_ns", agent(plain(), 10)),
@@ -98,30 +103,44 @@ impl Observer for Counting {
 struct Forgetful;
 
 impl Journal for Forgetful {
-    async fn claim(&self, run: &JournalRun) -> Result<Lease> {
-        Ok(Lease {
+    async fn claim(&self, run: &JournalRun, _ttl: Duration) -> Result<Claimed> {
+        let lease = Lease {
             run: run.clone(),
             token: 1,
-        })
+        };
+        Ok(Claimed::new(lease, None, Vec::new()))
     }
 
-    fn release(&self, _lease: &Lease) {}
-
-    async fn get(&self, _run: &JournalRun, _slot: Slot<'_>) -> Result<Option<Value>> {
-        Ok(None)
+    async fn renew(&self, _lease: &Lease, _ttl: Duration) -> Result<Renewed, Lost> {
+        Ok(Renewed::new(false))
     }
 
-    async fn put(&self, _lease: &Lease, _slot: Slot<'_>, value: Value) -> Result<()> {
-        black_box(value);
+    async fn write(&self, _lease: &Lease, batch: &Batch) -> Result<(), Lost> {
+        black_box(batch);
         Ok(())
     }
 
-    async fn answer(&self, _run: &JournalRun, _path: &str, _value: Value) -> Result<bool> {
-        Ok(true)
+    fn release(&self, _lease: &Lease, _how: Released) {}
+
+    async fn answer(&self, _run: &JournalRun, _path: &str, value: Value) -> Result<Answered> {
+        black_box(value);
+        Ok(Answered::Written)
     }
 
-    async fn runs(&self, _scope: &Scope) -> Result<Vec<(RunId, Value)>> {
-        Ok(Vec::new())
+    async fn read(&self, _run: &JournalRun, _slot: &SlotKey) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
+    async fn runs(&self, _query: &RunQuery<'_>) -> Result<Page<FoundRun>> {
+        Ok(Page::new(Vec::new(), None))
+    }
+
+    async fn request_cancel(&self, _run: &JournalRun) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn forget(&self, _what: &Forget) -> Result<u64> {
+        Ok(0)
     }
 }
 
@@ -130,7 +149,7 @@ async fn increment(n: u64) -> Result<u64> {
 }
 
 /// Ten boxed async calls in a row: what any erased chain of steps costs at least.
-fn floor() -> Batch {
+fn floor() -> Work {
     type Call = Box<dyn Fn(u64) -> BoxFuture<'static, Result<u64>>>;
     let calls: Vec<Call> = (0..10)
         .map(|_| Box::new(|n| Box::pin(increment(n)) as BoxFuture<'static, _>) as Box<_>)
@@ -151,7 +170,7 @@ fn floor() -> Batch {
 }
 
 /// Steps of whole chain runs; the run itself is part of it.
-fn chain(session: Session, steps: u64) -> Batch {
+fn chain(session: Session, steps: u64) -> Work {
     let mut chain = Workflow::chain::<u64>("chain");
     for _ in 0..steps {
         chain = chain.then(increment);
@@ -167,8 +186,23 @@ fn chain(session: Session, steps: u64) -> Batch {
     })
 }
 
+/// Whole runs of one step that returns a text of 1 MiB, which is recorded.
+fn large_step(session: Session) -> Work {
+    async fn large(of: u64) -> Result<String> {
+        Ok("x".repeat(of as usize))
+    }
+    let workflow = Workflow::chain("large").then(large).build();
+    Box::new(move || {
+        for _ in 0..4 {
+            let done = block_on(session.run(&workflow, 1u64 << 20)).map_or(0, |it| it.output.len());
+            assert_eq!(done, 1 << 20, "the text is whole");
+        }
+        4
+    })
+}
+
 /// Branches of whole runs of one parallel node with sixteen branches, of which eight run at a time.
-fn parallel16(session: Session) -> Batch {
+fn parallel16(session: Session) -> Work {
     let branches = vec![branch(increment); 16];
     let workflow = Workflow::chain::<u64>("wide").parallel(branches).build();
     Box::new(move || {
@@ -182,7 +216,7 @@ fn parallel16(session: Session) -> Batch {
     })
 }
 
-fn one_step_run(session: Session) -> Batch {
+fn one_step_run(session: Session) -> Work {
     let workflow = Workflow::chain("one").then(increment).build();
     Box::new(move || {
         for _ in 0..2_000 {
@@ -193,7 +227,7 @@ fn one_step_run(session: Session) -> Batch {
 }
 
 /// Turns of whole agent runs: each but the last calls `add(a, b)`.
-fn agent(session: Session, turns: u64) -> Batch {
+fn agent(session: Session, turns: u64) -> Work {
     let agent = adder(turns).unwrap_or_else(|error| panic!("the agent is right: {error}"));
     Box::new(move || {
         let runs = 1_000 / turns;

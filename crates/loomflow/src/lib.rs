@@ -28,16 +28,17 @@ pub use loom_agent::{
 pub use loom_audit as audit;
 pub use loom_core::{
     Accepts, AdminScope, Anchor, Approval, Approver, AttrValue, Attributes, Backpressure, Blocking,
-    BlockingUntil, BoxError, BoxFuture, Branch, BranchSet, CancelReason, Clock, Closed,
-    CountingIds, Data, Decision, Effect, EffectKind, Ending, Error, ErrorKind, Event, EventKind,
-    Gate, Handle, Happened, Ids, Info, Install, IntoStep, Journal, JournalRun, Kind, Lease, Limits,
-    Link, Look, Loom, LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note, Observer,
-    OrElse, Outcome, OwnedEvent, PausedRun, Permissions, Question, RandomIds, RecordedSpan,
-    Recorder, Report, Result, ResultExt, Retry, Rule, RunContext, RunId, RunStream, Runnable,
-    Running, Scope, Session, SessionId, Settlement, Shutdown, Slot, SpanId, SpanTree, Step,
-    StopFlag, StreamItem, SystemClock, TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput,
-    TraceId, TraceParent, Usage, UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn,
-    ViaRunnable, Whereabouts, Wrapped, blocking, blocking_until, key, step, step_fn,
+    BlockingUntil, BoxError, BoxFuture, Branch, BranchSet, CancelReason, Charged, Clock, Closed,
+    CountingIds, Data, Decision, Effect, EffectKind, EffectView, Ending, Error, ErrorKind, Event,
+    EventKind, Gate, Handle, Happened, Ids, IfUnfinished, Info, Install, IntoStep, Journal, Kind,
+    Limits, Link, Look, Loom, LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note,
+    Observer, Once, OrElse, Origin, Outcome, OwnedEvent, PausedRun, Permissions, Question,
+    RandomIds, RecordedSpan, Recorder, Report, Resolution, Result, ResultExt, Retry, Rule, Run,
+    RunContext, RunError, RunErrorKind, RunId, RunStream, Runnable, Safety, Scope, Session,
+    SessionId, Settlement, Shutdown, SpanId, SpanTree, Step, StopFlag, StreamItem, SystemClock,
+    TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput, TraceId, TraceParent, Usage,
+    UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking,
+    blocking_until, key, step, step_fn,
 };
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;
@@ -47,12 +48,22 @@ pub use loom_workflow::{
     Var, Workflow, branch,
 };
 
+/// What a store of runs is made of: for those who write a [`Journal`] of their own, list runs or
+/// remove them.
+pub mod journal {
+    pub use loom_core::{
+        Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost,
+        MemoryJournal, Page, Record, Released, Renewed, RunHead, RunQuery, RunStatus, SlotKey,
+        SlotKind, Whose, check_journal, check_lapsing_leases,
+    };
+}
+
 /// What most programs need: `use loomflow::prelude::*;`.
 pub mod prelude {
     #[cfg(feature = "agents")]
     pub use crate::{Agent, Prompt};
     pub use crate::{
-        Error, ErrorKind, Loom, Outcome, Result, ResultExt, RunContext, Runnable, Tool, Workflow,
-        step,
+        Error, ErrorKind, Loom, Outcome, Result, ResultExt, RunContext, RunError, Runnable, Tool,
+        Workflow, step,
     };
 }

@@ -95,7 +95,6 @@ const SAID: &[(&str, &[&str])] = &[
     (
         "nothing_is_used",
         &[
-            "note: futures do nothing unless you `.await` or poll them",
             "note: a run does nothing until it is awaited",
             "note: a stream does nothing until it is polled",
             "note: a wrapped step does nothing until it is put where a step goes",
@@ -121,29 +120,29 @@ const SAID: &[(&str, &[&str])] = &[
     (
         "observer_acts",
         &[
-            "error: no method named `note` found for reference `&Whereabouts` in the current scope",
-            "error: no method named `handle` found for reference `&Whereabouts` in the current scope",
+            "error: no method named `note` found for reference `&EffectView` in the current scope",
+            "error: no method named `handle` found for reference `&EffectView` in the current scope",
         ],
     ),
     (
         "no_gate",
         &[
             "error: `Decide` isn't a gate",
-            "note: implement `Gate`: `fn name(&self) -> &str` and `async fn check(&self, cx: &RunContext, effect: &Effect) -> Verdict`",
+            "note: implement `Gate`: `fn name(&self) -> &str` and `async fn check(&self, view: &EffectView, effect: &Effect) -> Verdict`",
         ],
     ),
     (
         "no_approver",
         &[
             "error: `Desk` isn't an approver",
-            "note: implement `Approver`: `async fn approve(&self, cx: &RunContext, effect: &Effect, question: &Question) -> Approval`",
+            "note: implement `Approver`: `async fn approve(&self, view: &EffectView, effect: &Effect, question: &Question) -> Approval`",
         ],
     ),
     (
         "no_journal",
         &[
             "error: `Keep` isn't a journal",
-            "note: implement `Journal`: `claim`, `release`, `get`, `put`, `answer` and `runs`",
+            "note: implement `Journal`: `claim`, `renew`, `write`, `release`, `answer`, `read`, `runs`, `request_cancel` and `forget`",
         ],
     ),
 ];

@@ -21,7 +21,7 @@ use crate::model::{Model, Request};
 /// let agent = Agent::builder("Answer.").model(ScriptedModel::new([Reply::text("yes")])).build()?;
 /// let session = Loom::builder().build().session("alice");
 /// assert_eq!(session.run(&agent, "Is it?").await?.output, "yes");
-/// assert_eq!(session.run(&agent, "Really?").await.unwrap_err().kind(), ErrorKind::Invalid);
+/// assert_eq!(session.run(&agent, "Really?").await.unwrap_err().error().kind(), ErrorKind::Invalid);
 /// # Ok::<(), loom_core::Error>(())
 /// # }).unwrap();
 /// ```

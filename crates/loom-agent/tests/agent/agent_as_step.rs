@@ -119,8 +119,10 @@ fn an_agent_says_what_it_is_and_which_tools_it_has() {
     let agent = Agent::builder("Nod.").model(EchoModel);
     let agent = agent.tool(Tool::new("nod", "Nods.", nod)).build().unwrap();
     let nod = Info::new("nod", Kind::Function);
-    let tool = nod.clone().with_parts([nod]);
-    let tool = tool.with_safety(Safety::NotIdempotent);
+    let tool = nod
+        .clone()
+        .with_parts([nod])
+        .with_safety(Safety::NotIdempotent);
     let info = Info::new("", Kind::Agent).with_parts([tool]);
     assert_eq!(agent.info(), info);
     assert_eq!(info.node_name(), "agent_node");

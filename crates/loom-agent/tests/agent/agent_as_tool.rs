@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use loom_agent::{Agent, EchoModel, FnModel, Prompt, Reply, Request, ScriptedModel};
-use loom_core::{Ending, ErrorKind, Limits, Loom, Recorder, RunContext, Runnable, Tool};
+use loom_core::{Ending, Limits, Loom, Recorder, RunContext, RunErrorKind, Runnable, Tool};
 use serde_json::json;
 
 use crate::recorded::{recorded, tree};
@@ -160,7 +160,7 @@ async fn a_root_deeper_than_the_limit_opens_nothing() {
     let agent = Agent::builder("Echo.").model(EchoModel).build().unwrap();
     let session = loom.build().session("alice");
     let error = session.run(&agent, "?").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(error.message(), "depth_max 0 reached");
     assert_eq!(recorder.spans(), []);
 }

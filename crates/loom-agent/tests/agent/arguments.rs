@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use loom_agent::{Agent, Message, Prompt, Reply};
 use loom_core::{
-    Effect, EffectKind, Error, Gate, Loom, Recorder, Result, RunContext, Step, Tool, ToolOutput,
-    UserId, Verdict,
+    Effect, EffectKind, EffectView, Error, Gate, Loom, Recorder, Result, RunContext, Step, Tool,
+    ToolOutput, UserId, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ impl Gate for Asked {
         "asked"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, effect: &Effect) -> Verdict {
         let is_tool = effect.kind() == EffectKind::Tool;
         self.0.fetch_add(u32::from(is_tool), Ordering::SeqCst);
         Verdict::Allow

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use loom_agent::{Agent, Model, Reply, Request};
-use loom_core::{Error, ErrorKind, Result, RunContext, Tool};
+use loom_core::{CancelReason, Error, Result, RunContext, RunErrorKind, Tool};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -57,15 +57,18 @@ async fn a_run_dropped_while_tools_run_closes_all_spans() {
 async fn a_handle_cancels_while_tools_run() {
     let (recorder, session) = recorded();
     let (agent, running) = stuck();
-    let run = session.start(&agent, "?");
+    let run = session.run(&agent, "?");
     let handle = run.handle();
     let (outcome, ()) = tokio::join!(run, async {
         running.notified().await;
         handle.cancel();
     });
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(error.run().unwrap().usage.tool_calls, 2);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
+    assert_eq!(error.report().unwrap().usage.tool_calls, 2);
     assert_eq!(tree(&recorder), stopped("requested"));
 }
 
@@ -75,7 +78,10 @@ async fn a_deadline_cancels_while_tools_run() {
     let (agent, _) = stuck();
     let session = session.deadline(Duration::from_secs(5));
     let error = session.run(&agent, "?").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(tree(&recorder), stopped("deadline"));
 }
 
@@ -99,7 +105,10 @@ async fn a_model_that_hangs_is_cancelled_and_what_it_streamed_is_kept() {
     let agent = Agent::builder("Wait.").model(Silent).build().unwrap();
     let session = session.deadline(Duration::from_secs(5));
     let error = session.run(&agent, "?").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(
         tree(&recorder),
         [

@@ -213,7 +213,7 @@ async fn one_that_fails_does_not_stop_the_others() {
     });
     let calls = Reply::call("fail", json!({"input": 0})).and_call("nap", json!({"input": 1}));
     let (agent, shown) = caller(calls, [fail, log.sleeper("nap")]);
-    let outcome: Result<_> = session.run(&agent, "Sleep.").await;
+    let outcome: Result<_, loom_core::RunError> = session.run(&agent, "Sleep.").await;
     assert_eq!(outcome.unwrap().output, "done");
     let told: Vec<_> = shown.told().into_iter().map(|it| it.text).collect();
     assert_eq!(told, ["error: broken", "nap slept 1 s"]);

@@ -1,18 +1,26 @@
-//! Errors of tools that no model is told: they end the run, and what ran beside them closes.
+//! What ends the run while tools are under way: no model is told, and what ran beside them closes.
 
 use std::time::Duration;
 
 use loom_agent::Reply;
-use loom_core::{CancelReason, Error, ErrorKind, Recorder, RunContext, Session, Tokens, Tool, key};
+use loom_core::{
+    CancelReason, Error, ErrorKind, Limits, Recorder, RunContext, RunErrorKind, Session, Tokens,
+    Tool, key,
+};
 use serde_json::json;
 
 use crate::recorded::{recorded, tree};
 use crate::script::caller;
 
-/// A run that isn't ended by the error would last for ever; so it ends by its deadline.
-fn in_a_minute() -> (Recorder, Session) {
+/// A session whose runs may have this many effects. A run that isn't ended by the limit would last
+/// for ever; so it ends by its deadline.
+fn limited(effects_max: u64) -> (Recorder, Session) {
     let (recorder, session) = recorded();
-    (recorder, session.deadline(Duration::from_secs(60)))
+    let limits = Limits::default().with_effects_max(effects_max);
+    (
+        recorder,
+        session.limits(limits).deadline(Duration::from_secs(60)),
+    )
 }
 
 fn calls() -> Reply {
@@ -32,119 +40,84 @@ fn slow() -> Tool {
     })
 }
 
-fn failing_after_a_second(error: impl Fn() -> Error + Send + Sync + 'static) -> Tool {
-    Tool::new("act", "Acts.", move |_: ()| {
-        let error = error();
-        async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Err::<(), _>(error)
-        }
+async fn nothing(_: ()) -> Result<(), Error> {
+    Ok(())
+}
+
+/// A tool that wants to do one thing more after a second, whatever becomes of it.
+fn one_thing_more() -> Tool {
+    Tool::new("act", "Acts.", |cx: RunContext, _: ()| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let _ = cx.step("more", &nothing, ()).await;
+        Ok::<_, Error>(())
     })
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_internal_error_ends_the_run_and_its_siblings() {
-    let (recorder, session) = in_a_minute();
-    let act = failing_after_a_second(|| Error::new(ErrorKind::Internal, "the log is full"));
-    let (agent, shown) = caller(calls(), [slow(), act]);
+async fn a_limit_of_the_tree_ends_the_run_and_its_siblings() {
+    // The run, its turn, the model, three tools, and the steps of two.
+    let (recorder, session) = limited(8);
+    let (agent, shown) = caller(calls(), [slow(), one_thing_more()]);
     let error = session.run(&agent, "Act.").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.error().kind(), ErrorKind::LimitReached);
     assert_eq!(
         error.to_string(),
-        "agent/turn:0/tool:act[c2]: the log is full"
+        "agent/turn:0/tool:act[c2]: effects_max 8 reached"
     );
     assert_eq!(shown.conversations().len(), 1);
     assert_eq!(
         tree(&recorder),
         [
-            "loom.run agent ✗ failed",
-            "  loom.turn 0 ✗ failed",
+            "loom.run agent ✗ interrupted",
+            "  loom.turn 0 ✗ interrupted",
             "    loom.model.stream scripted",
-            "    loom.tool slow ✗ cancelled (sibling_failed)",
-            "      loom.workflow.step wait ✗ cancelled (sibling_failed)",
-            "    loom.tool act ✗ failed",
-            "    loom.tool slow ✗ cancelled (sibling_failed)",
-            "      loom.workflow.step wait ✗ cancelled (sibling_failed)",
+            "    loom.tool slow ✗ cancelled (limit_reached)",
+            "      loom.workflow.step wait ✗ cancelled (limit_reached)",
+            "    loom.tool act ✗ interrupted",
+            "    loom.tool slow ✗ cancelled (limit_reached)",
+            "      loom.workflow.step wait ✗ cancelled (limit_reached)",
         ]
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cancelled_call_ends_the_run_and_its_siblings() {
-    let (recorder, session) = in_a_minute();
-    let act = failing_after_a_second(|| Error::cancelled(CancelReason::Dropped, "it is over"));
-    let (agent, shown) = caller(calls(), [slow(), act]);
-    let error = session.run(&agent, "Act.").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(shown.conversations().len(), 1);
-    assert_eq!(
-        tree(&recorder),
-        [
-            "loom.run agent ✗ cancelled (dropped)",
-            "  loom.turn 0 ✗ cancelled (dropped)",
-            "    loom.model.stream scripted",
-            "    loom.tool slow ✗ cancelled (sibling_failed)",
-            "      loom.workflow.step wait ✗ cancelled (sibling_failed)",
-            "    loom.tool act ✗ cancelled (dropped)",
-            "    loom.tool slow ✗ cancelled (sibling_failed)",
-            "      loom.workflow.step wait ✗ cancelled (sibling_failed)",
-        ]
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_pause_without_a_question_ends_the_run_and_leaves_no_call_without_a_result() {
-    let (_, session) = in_a_minute();
-    let act = failing_after_a_second(|| Error::new(ErrorKind::Paused, "I wait for rain"));
-    let call = Reply::call("act", json!({"input": null}));
-    let (agent, shown) = caller(call, [act]);
-    let error = session.run(&agent, "Act.").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
-    assert_eq!(shown.conversations().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_had_not_begun_leave_no_span() {
-    let (recorder, session) = in_a_minute();
-    let act = failing_after_a_second(|| Error::new(ErrorKind::Internal, "the log is full"));
+    let (recorder, session) = limited(4);
     let input = || json!({"input": null});
     let calls = Reply::call("act", input()).and_call("slow", input());
-    let (agent, _) = caller(calls, [slow().sequential(), act]);
+    let (agent, _) = caller(calls, [slow().sequential(), one_thing_more()]);
     session.run(&agent, "Act.").await.unwrap_err();
     assert_eq!(
         tree(&recorder),
         [
-            "loom.run agent ✗ failed",
-            "  loom.turn 0 ✗ failed",
+            "loom.run agent ✗ interrupted",
+            "  loom.turn 0 ✗ interrupted",
             "    loom.model.stream scripted",
-            "    loom.tool act ✗ failed",
+            "    loom.tool act ✗ interrupted",
         ]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_finished_before_is_kept_in_the_record_as_completed() {
-    let (recorder, session) = in_a_minute();
-    let act = failing_after_a_second(|| Error::new(ErrorKind::Internal, "the log is full"));
+    let (recorder, session) = limited(5);
     let quick = Tool::new("quick", "Ends at once.", |_: ()| async {
         Ok::<_, Error>(())
     });
     let input = || json!({"input": null});
     let calls = Reply::call("quick", input()).and_call("act", input());
-    let (agent, _) = caller(calls, [quick, act]);
+    let (agent, _) = caller(calls, [quick, one_thing_more()]);
     let error = session.run(&agent, "Act.").await.unwrap_err();
-    assert_eq!(error.run().unwrap().usage.tool_calls, 2);
+    assert_eq!(error.report().unwrap().usage.tool_calls, 2);
     assert_eq!(
         tree(&recorder)[3..],
-        ["    loom.tool quick", "    loom.tool act ✗ failed"]
+        ["    loom.tool quick", "    loom.tool act ✗ interrupted"]
     );
 }
 
 /// A tool that ends its run in this way and then wants to do one thing more.
 fn ending_the_run(end: fn(&RunContext)) -> Tool {
-    async fn nothing(_: ()) -> Result<(), Error> {
-        Ok(())
-    }
     Tool::new("act", "Acts.", move |cx: RunContext, _: ()| async move {
         end(&cx);
         cx.step("more", &nothing, ()).await
@@ -153,21 +126,25 @@ fn ending_the_run(end: fn(&RunContext)) -> Tool {
 
 #[tokio::test]
 async fn siblings_of_a_call_that_sees_the_cancellation_first_close_for_its_reason() {
-    let table: [(fn(&RunContext), _); 2] = [
-        (|cx| cx.handle().cancel(), "requested"),
+    let table: [(fn(&RunContext), _, _); 2] = [
+        (
+            |cx| cx.handle().cancel(),
+            CancelReason::Requested,
+            "requested",
+        ),
         // Nobody but the call itself may see that time is up.
         (
             |_| std::thread::sleep(Duration::from_millis(350)),
+            CancelReason::Deadline,
             "deadline",
         ),
     ];
-    for (end, why) in table {
+    for (end, reason, why) in table {
         let (recorder, session) = recorded();
         let session = session.deadline(Duration::from_millis(300));
         let (agent, shown) = caller(calls(), [slow(), ending_the_run(end)]);
         let error = session.run(&agent, "Act.").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Cancelled);
-        assert_eq!(error.path(), Some("agent/turn:0/tool:act[c2]"));
+        assert_eq!(error.kind(), RunErrorKind::Cancelled(reason));
         assert_eq!(shown.conversations().len(), 1);
         assert_eq!(
             tree(&recorder),
@@ -185,14 +162,13 @@ async fn siblings_of_a_call_that_sees_the_cancellation_first_close_for_its_reaso
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_a_tool_ended_in_its_first_turn_still_says_what_it_took() {
-    let (recorder, session) = in_a_minute();
-    let act = failing_after_a_second(|| Error::new(ErrorKind::Internal, "the log is full"));
+    let (recorder, session) = limited(8);
     let calls = calls().with_tokens(Tokens::new(100, 20));
-    let (agent, _) = caller(calls, [slow(), act]);
+    let (agent, _) = caller(calls, [slow(), one_thing_more()]);
     let error = session.run(&agent, "Act.").await.unwrap_err();
-    assert_eq!(error.run().unwrap().usage.input_tokens, Some(100));
+    assert_eq!(error.report().unwrap().usage.input_tokens, Some(100));
     let run = &recorder.spans()[0];
-    assert_eq!(run.line(), "loom.run agent ✗ failed");
+    assert_eq!(run.line(), "loom.run agent ✗ interrupted");
     assert_eq!(
         [key::TURNS, key::INPUT_TOKENS, key::OUTPUT_TOKENS].map(|it| run.attributes.int(it)),
         [Some(1), Some(100), Some(20)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use loom_agent::{Reply, ToolResult};
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Gate, Loom, Recorder, RunContext, Tool, Verdict, step,
+    Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom, Recorder, RunContext, Tool,
+    Verdict, step,
 };
 use serde_json::{Value, json};
 
@@ -38,7 +39,9 @@ async fn a_kind_that_concerns_only_the_call_is_told() {
         (ErrorKind::Invalid, "error", "failed"),
         (ErrorKind::Panicked, "error", "failed"),
         (ErrorKind::Denied, "denied", "denied"),
-        (ErrorKind::Interrupted, "stopped by a limit", "interrupted"),
+        (ErrorKind::LimitReached, "stopped by a limit", "interrupted"),
+        // Merely called so: nothing stops.
+        (ErrorKind::Stopped, "error", "failed"),
     ];
     for (kind, said, ending) in table {
         let (told, line) = called(failing(kind)).await;
@@ -117,7 +120,7 @@ impl Gate for NoTools {
         "no_tools"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, effect: &Effect) -> Verdict {
         match effect.kind() {
             EffectKind::Tool => Verdict::deny("not on Sundays"),
             _ => Verdict::Allow,

@@ -24,6 +24,7 @@ mod agent_as_tool;
 mod building;
 mod cancelling;
 mod shared_by_many;
+mod calls_resumed;
 
 mod recorded;
 mod script;

@@ -15,15 +15,15 @@ async fn a_model_s_error_ends_the_run_with_its_kind_and_path() {
         (ErrorKind::Upstream, "failed"),
         (ErrorKind::Timeout, "failed"),
         (ErrorKind::Invalid, "failed"),
-        (ErrorKind::Internal, "failed"),
-        (ErrorKind::Interrupted, "interrupted"),
+        (ErrorKind::Denied, "denied"),
+        (ErrorKind::LimitReached, "interrupted"),
     ];
     for (kind, ending) in table {
         let (recorder, session) = recorded();
         let model = ScriptedModel::with_results([Err(Error::new(kind, "overloaded"))]);
         let agent = Agent::builder("Help.").model(model).build().unwrap();
         let error = session.run(&agent, "?").await.unwrap_err();
-        assert_eq!(error.kind(), kind);
+        assert_eq!(error.error().kind(), kind);
         assert_eq!(error.to_string(), "agent/turn:0/model:scripted: overloaded");
         assert_eq!(
             tree(&recorder),
@@ -47,7 +47,7 @@ async fn a_model_that_fails_later_leaves_the_turns_before_it_completed() {
     let nod = Tool::new("nod", "Nods.", |_: ()| async { Ok::<_, Error>(()) });
     let agent = Agent::builder("Help.").model(model).tool(nod);
     let error = session.run(&agent.build().unwrap(), "?").await.unwrap_err();
-    assert!(error.is_retryable());
+    assert!(error.error().is_retryable());
     assert_eq!(
         tree(&recorder),
         [
@@ -73,7 +73,7 @@ async fn a_model_that_panics_fails_its_run_and_poisons_nothing() {
     let agent = agent.build().unwrap();
 
     let error = session.run(&agent, "many").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(
         error.to_string(),
         "agent/turn:0/model:shaky: a number: ParseIntError { kind: InvalidDigit }"

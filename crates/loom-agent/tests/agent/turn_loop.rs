@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use loom_agent::{Agent, FnModel, Message, Prompt, Reply, Request, ToolSpec};
-use loom_core::{ErrorKind, Happened, Result, Tool, key};
+use loom_core::{ErrorKind, Happened, Result, RunErrorKind, Tool, key};
 use serde_json::json;
 
 use crate::recorded::{recorded, tree};
@@ -121,10 +121,10 @@ async fn a_run_that_needs_more_turns_than_it_has_is_interrupted() {
     let agent = agent.model(model).tool(lookup_tool()).build().unwrap();
 
     let error = session.run(&agent, "?").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(error.to_string(), "helper: turns_max 2 reached");
-    assert!(!error.is_tree_wide());
-    assert_eq!(error.run().unwrap().usage.model_calls, 2);
+    assert_eq!(error.error().kind(), ErrorKind::LimitReached);
+    assert_eq!(error.report().unwrap().usage.model_calls, 2);
     assert_eq!(
         tree(&recorder),
         [

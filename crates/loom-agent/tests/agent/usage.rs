@@ -87,7 +87,7 @@ async fn a_failed_model_call_counts_and_what_it_consumed_is_unknown() {
     let agent = agent.tool(Tool::new("shout", "Says it loudly.", shout));
     let error = session.run(&agent.build().unwrap(), "?").await.unwrap_err();
     assert_eq!(
-        json!(error.run().unwrap().usage),
+        json!(error.report().unwrap().usage),
         usage_of_one(2, 1, None, None)
     );
 }

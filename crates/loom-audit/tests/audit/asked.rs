@@ -2,8 +2,8 @@
 
 use loom_audit::{Audit, Detail};
 use loom_core::{
-    Anchor, Approval, Approver, Effect, ErrorKind, Gate, LoomBuilder, Question, Result, RunContext,
-    Step, Tool, ToolOutput, Verdict,
+    Anchor, Approval, Approver, Effect, EffectView, Gate, LoomBuilder, Question, Result,
+    RunContext, RunErrorKind, Step, Tool, ToolOutput, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::rows::{extends, memory, payloads, told};
 struct Desk(Approval);
 
 impl Approver for Desk {
-    async fn approve(&self, _: &RunContext, _: &Effect, _: &Question) -> Approval {
+    async fn approve(&self, _: &EffectView, _: &Effect, _: &Question) -> Approval {
         self.0.clone()
     }
 }
@@ -47,8 +47,8 @@ fn refunded(loom: LoomBuilder) -> Vec<Anchor> {
 fn denied(loom: LoomBuilder) -> Vec<Anchor> {
     let session = loom.build().session("alice").id("conv_1");
     let error = futures::executor::block_on(session.run(&refund, 500_u64)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
-    error.run().unwrap().anchors.clone()
+    assert_eq!(error.kind(), RunErrorKind::Denied);
+    error.report().unwrap().anchors.clone()
 }
 
 #[test]
@@ -149,7 +149,7 @@ impl Gate for Careful {
         "careful"
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, _effect: &Effect) -> Verdict {
         Verdict::Ask("is this wise?".into())
     }
 }
@@ -209,6 +209,37 @@ fn full_says_what_was_asked_and_why_it_was_refused() {
         ]
     );
     extends(&audit, &anchors);
+}
+
+#[test]
+fn an_approval_with_changed_arguments_says_which_by_digest_and_in_full_their_values() {
+    for detail in [Detail::Summary, Detail::Full] {
+        let audit = fixed().detail(detail).build().unwrap();
+        let desk = Desk(Approval::GrantedWith(json!({"cents": 300, "note": "half"})));
+        let anchors = refunded(fixed_loom(&audit).approver(desk));
+        let rows = audit.rows();
+        assert_eq!(told(&rows)[3], "approval_granted refund");
+        let granted = rows[3].payload.clone().unwrap();
+        let (changed, asked_for) = (&granted["changed"], &rows[1].payload.clone().unwrap());
+        assert_ne!(changed["cents"], asked_for["args"]["cents"]);
+        let digests = changed.as_object().unwrap();
+        assert_eq!(digests.keys().collect::<Vec<_>>(), ["cents", "note"]);
+        for digest in digests.values() {
+            assert_eq!(digest.as_str().unwrap().len(), 16);
+        }
+        let expected = match detail {
+            Detail::Full => json!({
+                "question": "permissions", "of": "gate", "changed": changed,
+                "body": granted["body"], "input": {"cents": 300, "note": "half"},
+            }),
+            _ => json!({"question": "permissions", "of": "gate", "changed": changed}),
+        };
+        assert_eq!(granted, expected);
+        if detail == Detail::Full {
+            assert_eq!(rows[4].payload.as_ref().unwrap()["output"], "paid 300");
+        }
+        extends(&audit, &anchors);
+    }
 }
 
 #[test]

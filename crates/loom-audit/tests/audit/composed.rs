@@ -109,16 +109,14 @@ async fn agent(cx: RunContext, text: String) -> Result<String> {
     let run = Effect::new(EffectKind::Agent, "helper")
         .with(key::MODEL, "opus")
         .with(key::TURNS_MAX, 50_u32);
-    cx.perform_with(run, text, |cx, text| async move {
+    cx.perform(run, text, |cx, text| async move {
         let used = Attributes::new()
             .with(key::TURNS, 2_u32)
             .with(key::INPUT_TOKENS, 30_u32)
             .with(key::OUTPUT_TOKENS, 4_u32);
         cx.record(used);
-        let done = cx
-            .perform(Effect::turn(0), |cx| first_turn(cx, text))
-            .await?;
-        cx.perform(Effect::turn(1), |cx| last_turn(cx, done)).await
+        let done = cx.perform(Effect::turn(0), text, first_turn).await?;
+        cx.perform(Effect::turn(1), done, last_turn).await
     })
     .await
 }
@@ -138,7 +136,7 @@ async fn model_call(cx: &RunContext, reply: String) -> Result<String> {
     let call = Effect::new(EffectKind::Model, "opus")
         .with(key::MODEL, "opus")
         .with(key::PROVIDER, "scripted");
-    cx.perform(call, |cx| async move {
+    cx.perform(call, (), |cx, ()| async move {
         cx.record_one(key::INPUT_TOKENS, 15_u32);
         cx.record_one(key::OUTPUT_TOKENS, 2_u32);
         Ok(reply)
@@ -154,7 +152,7 @@ fn action_tool() -> Tool {
 async fn action(cx: RunContext, args: Value) -> Result<ToolOutput> {
     let input = args["input"].as_str().unwrap_or_default().to_owned();
     let output: String = cx
-        .perform_with(
+        .perform(
             Effect::new(EffectKind::Workflow, "action"),
             input,
             |cx, input| async move {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use loom_audit::{Audit, Detail, Verdict};
 use loom_core::{
-    Approval, Approver, Data, Effect, EffectKind, Error, ErrorKind, Gate, Loom, Question, Result,
-    RunContext,
+    Approval, Approver, Data, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom,
+    Question, Result, RunContext,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn call(audit: &Audit, name: String, args: Arc<Value>, output: Result<Value, Str
         let effect = Effect::tool(name.clone(), name.clone()).with_input(args.clone());
         let output = output.clone();
         async move {
-            cx.perform(effect, |_| async move {
+            cx.perform(effect, (), |_, ()| async move {
                 output.map_err(|message| Error::new(ErrorKind::Failed, message))
             })
             .await
@@ -193,7 +193,7 @@ impl Data for Well {
 fn f043_a_value_too_deep_that_crosses_an_edge_is_told_by_length_and_hash() {
     async fn dig(cx: RunContext, (): ()) -> Result<u64> {
         let step = Effect::new(EffectKind::Step, "dig");
-        cx.perform_with(step, Well, |_, _| async { Ok(7) }).await
+        cx.perform(step, Well, |_, _| async { Ok(7) }).await
     }
     let audit = full();
     let loom = Loom::builder().install(audit.clone()).build();
@@ -212,13 +212,13 @@ impl Gate for Talker {
         "x\",\"mac\":\"\u{0}\u{202e}\n"
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> loom_core::Verdict {
+    async fn check(&self, _view: &EffectView, _effect: &Effect) -> loom_core::Verdict {
         loom_core::Verdict::Ask("\u{1}".repeat(100_000))
     }
 }
 
 impl Approver for Talker {
-    async fn approve(&self, _: &RunContext, _: &Effect, _: &Question) -> Approval {
+    async fn approve(&self, _: &EffectView, _: &Effect, _: &Question) -> Approval {
         Approval::Refused("\u{2}".repeat(1_000_000))
     }
 }
@@ -261,7 +261,7 @@ impl Data for Grenade {
 fn a_value_that_panics_when_it_is_read_does_not_cost_its_row() {
     async fn throw(cx: RunContext, (): ()) -> Result<u64> {
         let step = Effect::new(EffectKind::Step, "throw");
-        cx.perform_with(step, Grenade, |_, _| async { Ok(7) }).await
+        cx.perform(step, Grenade, |_, _| async { Ok(7) }).await
     }
     let audit = full();
     let loom = Loom::builder().install(audit.clone()).build();
@@ -297,7 +297,7 @@ fn a_panic_that_panics_when_it_is_dropped_does_not_cost_its_row() {
     async fn throw(cx: RunContext, (): ()) -> Result<u64> {
         let step = Effect::new(EffectKind::Step, "throw");
         let trap = |_, _| async { Ok(7) };
-        cx.perform_with(step, BoobyTrap, trap).await
+        cx.perform(step, BoobyTrap, trap).await
     }
     let audit = full();
     let loom = Loom::builder().install(audit.clone()).build();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use loom_audit::Detail;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Info, Kind, Limits, Result, RunContext, Runnable, Scope,
-    UserId, key, step,
+    Effect, EffectKind, Error, ErrorKind, Info, Kind, Limits, Result, RunContext, RunErrorKind,
+    Runnable, Scope, UserId, key, step,
 };
 use serde_json::json;
 
@@ -146,6 +146,28 @@ fn what_is_done_for_another_user_says_for_whom_and_by_whom_all_the_way_down() {
 }
 
 #[test]
+fn what_the_anonymous_partition_does_for_a_user_says_by_whom_with_an_empty_text() {
+    let audit = memory();
+    let session = fixed_loom(&audit).build().anonymous();
+    let outcome = futures::executor::block_on(session.run(&support, "alice")).unwrap();
+    let rows = audit.rows();
+    let whose: Vec<_> = rows
+        .iter()
+        .map(|row| (row.user.as_ref().map(UserId::as_str), row.by.as_deref()))
+        .collect();
+    let (anonymous, acting) = ((None, None), (Some("alice"), Some("")));
+    assert_eq!(
+        whose,
+        [
+            anonymous, acting, acting, acting, acting, acting, anonymous, anonymous, anonymous
+        ]
+    );
+    assert_eq!(serde_json::to_value(&rows[1]).unwrap()["by"], "");
+    assert!(audit.lines()[2].contains(r#""user":"alice","by":"","sess""#));
+    extends(&audit, &outcome.anchors);
+}
+
+#[test]
 fn looking_at_all_users_data_has_a_row_and_in_full_the_reason() {
     async fn count(cx: RunContext, (): ()) -> Result<()> {
         let _everybody = Scope::admin(&cx, "monthly count");
@@ -181,10 +203,10 @@ impl Runnable<String> for Helper {
 
     async fn run(&self, cx: &RunContext, input: String) -> Result<u64> {
         let run = Effect::new(EffectKind::Agent, "helper").with(key::MODEL, "opus");
-        cx.perform_with(run, input, |cx, _| async move {
+        cx.perform(run, input, |cx, _| async move {
             // Only a root's word counts.
             let nested = Effect::new(EffectKind::Workflow, "nested").with(key::PERMISSIONS, "off");
-            cx.perform(nested, |_| async { Ok(7) }).await
+            cx.perform(nested, (), |_, ()| async { Ok(7) }).await
         })
         .await
     }
@@ -200,9 +222,9 @@ fn a_run_without_permissions_says_so_where_it_begins_and_nowhere_else() {
         (
             true,
             json!({"in": 5, "model": "opus", "permissions": "off"}),
-            json!({"in": 4, "permissions": "off"}),
+            json!({"permissions": "off"}),
         ),
-        (false, json!({"in": 5, "model": "opus"}), json!({"in": 4})),
+        (false, json!({"in": 5, "model": "opus"}), json!({})),
     ] {
         let audit = memory();
         let loom = fixed_loom(&audit);
@@ -248,13 +270,13 @@ fn a_root_that_a_limit_refuses_has_the_row_of_the_limit_alone() {
     let loom = fixed_loom(&audit).limits(Limits::default().with_effects_max(0));
     let session = loom.build().session("alice");
     let error = futures::executor::block_on(session.run(&nothing, ())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     let rows = audit.rows();
     assert_eq!(told(&rows), ["limit_reached nothing"]);
     assert_eq!(
         payloads(&rows),
         [json!({"limit": "effects_max", "value": 0})]
     );
-    assert_eq!(rows[0].run, error.run().unwrap().run_id);
-    extends(&audit, &error.run().unwrap().anchors);
+    assert_eq!(rows[0].run, error.report().unwrap().run_id);
+    extends(&audit, &error.report().unwrap().anchors);
 }

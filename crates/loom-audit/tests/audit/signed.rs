@@ -16,7 +16,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// The log of these lines with hashes, links and signatures made anew, as who has the key can.
-fn signed_anew(lines: &[String]) -> String {
+pub(crate) fn signed_anew(lines: &[String]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes(KEY_HEX));
     let mut head = "0".repeat(64);
     let mut log = String::new();
@@ -92,6 +92,9 @@ fn f027_another_spelling_is_refused_even_if_it_is_signed() {
             "\"span\":\"65033a18a378cab9\"",
             "\"span\":\"65033A18A378CAB9\"",
         ),
+        ("\"user\":\"alice\"", "\"user\":\"alice\",\"by\":\"alice\""),
+        ("\"user\":\"alice\"", "\"by\":\"alice\""),
+        ("\"user\":\"alice\"", "\"by\":\"\""),
         ("\"kind\":\"event\"", "\"kind\":\"accident\""),
     ] {
         let report = found(5, from, to);
@@ -209,4 +212,10 @@ fn nothing_follows_an_entry_of_the_largest_number() {
         });
         assert!(follows, "{seq}: {report:?}");
     }
+}
+
+#[test]
+fn who_asked_may_be_the_anonymous_partition() {
+    let report = found(5, "\"user\":\"alice\"", "\"user\":\"alice\",\"by\":\"\"");
+    assert_eq!(report.verdict, Verdict::Unanchored, "{report:?}");
 }

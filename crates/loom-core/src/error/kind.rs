@@ -5,16 +5,14 @@
 ///
 /// | kind | made by | retried | told to the model | closes as |
 /// |---|---|---|---|---|
-/// | `Failed` | a step's or tool's own error | yes | yes | failed |
+/// | `Failed` | a step's or tool's own error; another run's end | yes | yes | failed |
 /// | `Upstream` | a model or service | if retryable | yes | failed |
 /// | `Timeout` | a `.timeout(..)` | yes | yes | failed |
 /// | `Invalid` | bad input, arguments, output, definition | no | yes | failed |
 /// | `Denied` | a gate | no | yes | denied |
+/// | `LimitReached` | a limit of one run: turns, steps, visits, depth, nesting | no | yes | interrupted |
 /// | `Panicked` | a caught panic | no | yes, the message only | failed |
-/// | `Interrupted` | a limit: a run's own, or one of the whole tree | no | own: yes, tree: no | interrupted |
-/// | `Cancelled` | a handle, a deadline, a sibling, a dropped future | no | no | cancelled |
-/// | `Paused` | a question without an answer | no | no | paused |
-/// | `Internal` | a bug or a broken store of ours | no | no | failed |
+/// | `Stopped` | the door, once the run ends or the effect waits for an answer | no | no | as the run's state says |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -26,21 +24,29 @@ pub enum ErrorKind {
     Timeout,
     /// Bad input, arguments, output or definition.
     Invalid,
-    /// A gate said no.
+    /// A gate refused.
     Denied,
-    /// A limit was reached.
-    Interrupted,
-    /// The run was cancelled.
-    Cancelled,
-    /// The run waits for an answer.
-    Paused,
+    /// A limit of one run was reached. A limit of the whole tree ends the run instead.
+    LimitReached,
     /// A panic was caught.
     Panicked,
-    /// A bug or a broken store of ours.
-    Internal,
+    /// The run is ending, or this effect waits for an answer. It has no power of its own: made by
+    /// anything but the door it is an ordinary failure, and swallowing it changes nothing.
+    Stopped,
 }
 
 impl ErrorKind {
+    const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Upstream,
+        Self::Timeout,
+        Self::Invalid,
+        Self::Denied,
+        Self::LimitReached,
+        Self::Panicked,
+        Self::Stopped,
+    ];
+
     /// The kind's name in records: `failed`, `upstream`, `timeout` and so on.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,29 +55,15 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Invalid => "invalid",
             Self::Denied => "denied",
-            Self::Interrupted => "interrupted",
-            Self::Cancelled => "cancelled",
-            Self::Paused => "paused",
+            Self::LimitReached => "limit_reached",
             Self::Panicked => "panicked",
-            Self::Internal => "internal",
+            Self::Stopped => "stopped",
         }
     }
 
     /// The kind of this name in records.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let all = [
-            Self::Failed,
-            Self::Upstream,
-            Self::Timeout,
-            Self::Invalid,
-            Self::Denied,
-            Self::Interrupted,
-            Self::Cancelled,
-            Self::Paused,
-            Self::Panicked,
-            Self::Internal,
-        ];
-        all.into_iter().find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     pub(super) fn is_ever_retryable(self) -> bool {

@@ -2,19 +2,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::ids::RunId;
-use crate::journal::{Journal, JournalRun, Lease, Slot};
-use crate::scope::Scope;
+use crate::error::{Error, Result};
 use crate::tree::unpoisoned;
+
+use super::{
+    Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost, Page, Record,
+    Released, Renewed, RunHead, RunQuery, RunStatus, SlotKey, SlotKind, Whose,
+};
 
 /// A [`Journal`] in memory. Share it between looms as an `Arc`.
 ///
-/// It keeps every run until it is told to [forget](MemoryJournal::forget) it.
+/// It keeps every run until it is asked to [forget](Journal::forget) it. A lease lapses if it was
+/// taken or last renewed within a Tokio runtime; elsewhere there is no timer that could renew it, so
+/// it is held until it is released.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -29,130 +35,306 @@ pub struct MemoryJournal(Mutex<Memory>);
 
 #[derive(Default)]
 struct Memory {
-    runs: HashMap<JournalRun, Records>,
+    runs: HashMap<JournalRun, Stored>,
+    /// How many claims there were, of any run: the last one's token.
     claims: u64,
+    /// How many runs were written for the first time.
+    written: u64,
 }
 
-#[derive(Default)]
-struct Records {
-    /// Which run it was, counted from the first, so that listings are in order.
-    age: u64,
+struct Stored {
     token: u64,
-    held: bool,
-    run: Option<Value>,
-    definition: Option<Value>,
-    outputs: BTreeMap<String, Value>,
-    questions: BTreeMap<String, Value>,
-    answers: BTreeMap<String, Value>,
+    holder: Holder,
+    cancel_requested: bool,
+    /// Counted from the first run that was written, so that listings are in order.
+    age: u64,
+    head: Option<RunHead>,
+    records: BTreeMap<SlotKey, Arc<Value>>,
+}
+
+enum Holder {
+    Worker(Term),
+    Nobody(Released),
+}
+
+/// How long a lease lasts.
+struct Term {
+    /// `None` if it never lapses.
+    lapses: Option<Instant>,
+    /// What heads show.
+    until: Option<SystemTime>,
+}
+
+impl Term {
+    fn begin(ttl: Duration) -> Self {
+        let has_timer = tokio::runtime::Handle::try_current().is_ok();
+        Self {
+            lapses: has_timer.then(|| Instant::now().checked_add(ttl)).flatten(),
+            until: SystemTime::now().checked_add(ttl),
+        }
+    }
+
+    fn has_lapsed(&self) -> bool {
+        self.lapses.is_some_and(|lapses| lapses <= Instant::now())
+    }
+}
+
+impl Stored {
+    fn claimed(token: u64, term: Term) -> Self {
+        Self {
+            token,
+            holder: Holder::Worker(term),
+            cancel_requested: false,
+            age: 0,
+            head: None,
+            records: BTreeMap::new(),
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        match &self.holder {
+            Holder::Worker(term) => !term.has_lapsed(),
+            Holder::Nobody(_) => false,
+        }
+    }
+
+    /// Whether any worker may resume the run, if it is open.
+    fn is_orphaned(&self) -> bool {
+        match &self.holder {
+            Holder::Worker(term) => term.has_lapsed(),
+            Holder::Nobody(Released::Shutdown) => true,
+            Holder::Nobody(Released::Ended | Released::Paused | Released::Dropped) => false,
+        }
+    }
+
+    /// The head with what the store knows of it.
+    fn head(&self) -> Option<RunHead> {
+        let mut head = self.head.clone()?;
+        head.cancel_requested = self.cancel_requested;
+        head.lease_until = match &self.holder {
+            Holder::Worker(term) => term.until,
+            Holder::Nobody(_) => None,
+        };
+        Some(head)
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let records = self.records.iter();
+        records
+            .map(|(key, value)| Record {
+                key: key.clone(),
+                value: value.clone(),
+            })
+            .collect()
+    }
+
+    fn has(&self, kind: SlotKind, path: &str) -> bool {
+        self.records.contains_key(&SlotKey::new(kind, path))
+    }
+
+    /// Whether a run with this head has nothing to wait for.
+    fn may_continue(&self, head: &RunHead) -> bool {
+        let answered = |path: &String| self.has(SlotKind::Answer, path);
+        head.waiting.iter().any(answered) || head.due.is_some_and(|due| due <= SystemTime::now())
+    }
+
+    fn may_be_replaced_by(&self, head: &RunHead) -> Result<(), Lost> {
+        if let Some(stored) = &self.head
+            && head.revision <= stored.revision
+        {
+            let message = format!(
+                "the revision {} of the run {} isn't higher than the stored one, {}",
+                head.revision, head.run, stored.revision
+            );
+            return Err(Lost::Store(Error::invalid(message)));
+        }
+        match head.status {
+            RunStatus::Paused if self.may_continue(head) => Err(Lost::Answered),
+            RunStatus::Paused
+            | RunStatus::Open
+            | RunStatus::Ended
+            | RunStatus::Failed
+            | RunStatus::Cancelled => Ok(()),
+        }
+    }
+
+    fn matches(&self, head: &RunHead, query: &RunQuery<'_>) -> bool {
+        let is_due = |by| head.due.is_some_and(|due| due <= by);
+        query.status.is_none_or(|status| status == head.status)
+            && query.due_by.is_none_or(is_due)
+            && (!query.lapsed || (head.status == RunStatus::Open && self.is_orphaned()))
+    }
 }
 
 impl MemoryJournal {
-    /// Forgets all records of a run; whether there were any.
-    ///
-    /// ```
-    /// use loom_core::{JournalRun, MemoryJournal, RunId, Scope, SessionId};
-    ///
-    /// let run = JournalRun { scope: Scope::new(None, SessionId::new("s")?), root: RunId::new("r")? };
-    /// assert!(!MemoryJournal::default().forget(&run));
-    /// # Ok::<(), loom_core::Error>(())
-    /// ```
-    pub fn forget(&self, run: &JournalRun) -> bool {
-        self.memory().runs.remove(run).is_some()
-    }
-
     fn memory(&self) -> MutexGuard<'_, Memory> {
         unpoisoned(&self.0)
     }
 }
 
+impl Memory {
+    /// The run, if this lease is the last one of it and wasn't released.
+    fn under(&mut self, lease: &Lease) -> Result<&mut Stored, Lost> {
+        let stored = self.runs.get_mut(&lease.run);
+        stored
+            .filter(|it| it.token == lease.token && matches!(it.holder, Holder::Worker(_)))
+            .ok_or(Lost::TakenOver)
+    }
+}
+
 impl Journal for MemoryJournal {
-    async fn claim(&self, run: &JournalRun) -> Result<Lease> {
+    async fn claim(&self, run: &JournalRun, ttl: Duration) -> Result<Claimed> {
+        let term = Term::begin(ttl);
         let mut memory = self.memory();
-        memory.claims += 1;
-        let token = memory.claims;
-        let records = memory.runs.entry(run.clone()).or_insert_with(|| Records {
-            age: token,
-            ..Records::default()
-        });
-        if records.held {
+        if memory.runs.get(run).is_some_and(Stored::is_held) {
             return Err(Error::invalid(format!(
                 "the run {} is being worked on elsewhere",
                 run.root
             )));
         }
-        (records.token, records.held) = (token, true);
-        Ok(Lease {
+        memory.claims += 1;
+        let lease = Lease {
             run: run.clone(),
-            token,
-        })
-    }
-
-    fn release(&self, lease: &Lease) {
-        if let Some(records) = self.memory().runs.get_mut(&lease.run)
-            && records.token == lease.token
-        {
-            records.held = false;
-        }
-    }
-
-    async fn get(&self, run: &JournalRun, slot: Slot<'_>) -> Result<Option<Value>> {
-        let memory = self.memory();
-        Ok(memory.runs.get(run).and_then(|records| match slot {
-            Slot::Run => records.run.clone(),
-            Slot::Definition => records.definition.clone(),
-            Slot::Output(path) => records.outputs.get(path).cloned(),
-            Slot::Question(path) => records.questions.get(path).cloned(),
-            Slot::Answer(path) => records.answers.get(path).cloned(),
-        }))
-    }
-
-    async fn put(&self, lease: &Lease, slot: Slot<'_>, value: Value) -> Result<()> {
-        let mut memory = self.memory();
-        let records = memory
-            .runs
-            .get_mut(&lease.run)
-            .filter(|it| it.token == lease.token);
-        let Some(records) = records else {
-            let message = format!(
-                "the run {} was taken over by another worker",
-                lease.run.root
-            );
-            return Err(Error::new(ErrorKind::Internal, message));
+            token: memory.claims,
         };
-        match slot {
-            Slot::Run => records.run = Some(value),
-            Slot::Definition => records.definition = Some(value),
-            Slot::Output(path) => drop(records.outputs.insert(path.to_owned(), value)),
-            Slot::Question(path) => drop(records.questions.insert(path.to_owned(), value)),
-            Slot::Answer(path) => drop(records.answers.insert(path.to_owned(), value)),
+        let Some(stored) = memory.runs.get_mut(run) else {
+            let stored = Stored::claimed(lease.token, term);
+            memory.runs.insert(run.clone(), stored);
+            return Ok(Claimed::new(lease, None, Vec::new()));
+        };
+        (stored.token, stored.holder) = (lease.token, Holder::Worker(term));
+        Ok(Claimed::new(lease, stored.head(), stored.records()))
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Renewed, Lost> {
+        let term = Term::begin(ttl);
+        let mut memory = self.memory();
+        let stored = memory.under(lease)?;
+        stored.holder = Holder::Worker(term);
+        Ok(Renewed::new(stored.cancel_requested))
+    }
+
+    async fn write(&self, lease: &Lease, batch: &Batch) -> Result<(), Lost> {
+        let Batch { head, records } = batch.clone();
+        let mut memory = self.memory();
+        let age = memory.written + 1;
+        let stored = memory.under(lease)?;
+        stored.may_be_replaced_by(&head)?;
+        stored.cancel_requested &= !head.status.is_finished();
+        let is_first = stored.head.replace(head).is_none();
+        let records = records.into_iter().map(|it| (it.key, it.value));
+        stored.records.extend(records);
+        if is_first {
+            stored.age = age;
+            memory.written = age;
         }
         Ok(())
     }
 
-    async fn answer(&self, run: &JournalRun, path: &str, value: Value) -> Result<bool> {
+    fn release(&self, lease: &Lease, how: Released) {
         let mut memory = self.memory();
-        let Some(records) = memory.runs.get_mut(run) else {
-            return Ok(false);
+        let Ok(stored) = memory.under(lease) else {
+            return;
         };
-        let is_first = !records.answers.contains_key(path);
-        if is_first {
-            records.answers.insert(path.to_owned(), value);
+        stored.holder = Holder::Nobody(how);
+        if stored.head.is_none() {
+            memory.runs.remove(&lease.run);
         }
-        Ok(is_first)
     }
 
-    async fn runs(&self, scope: &Scope) -> Result<Vec<(RunId, Value)>> {
-        let memory = self.memory();
-        let own = memory.runs.iter().filter(|(run, _)| run.scope == *scope);
-        let mut runs: Vec<_> = own
-            .filter_map(|(run, it)| Some((it.age, run.root.clone(), it.run.clone()?)))
-            .collect();
-        runs.sort_by_key(|(age, ..)| *age);
-        Ok(runs
-            .into_iter()
-            .map(|(_, root, record)| (root, record))
-            .collect())
+    async fn answer(&self, run: &JournalRun, path: &str, value: Value) -> Result<Answered> {
+        let mut memory = self.memory();
+        let Some(stored) = memory.runs.get_mut(run) else {
+            return Ok(Answered::NotAsked);
+        };
+        if !stored.has(SlotKind::Question, path) {
+            return Ok(Answered::NotAsked);
+        }
+        if stored.has(SlotKind::Answer, path) {
+            return Ok(Answered::Already);
+        }
+        let waiting = stored.head.as_mut().map(|head| &mut head.waiting);
+        let Some(waiting) = waiting.filter(|it| it.iter().any(|open| open == path)) else {
+            return Ok(Answered::NotWaiting);
+        };
+        waiting.retain(|open| open != path);
+        let key = SlotKey::new(SlotKind::Answer, path);
+        stored.records.insert(key, value.into());
+        Ok(Answered::Written)
     }
+
+    async fn read(&self, run: &JournalRun, slot: &SlotKey) -> Result<Option<Value>> {
+        let memory = self.memory();
+        let stored = memory.runs.get(run);
+        Ok(stored.and_then(|it| it.records.get(slot).map(|value| (**value).clone())))
+    }
+
+    async fn runs(&self, query: &RunQuery<'_>) -> Result<Page<FoundRun>> {
+        if query.max == 0 {
+            return Err(Error::invalid("a page of at most 0 runs was asked for"));
+        }
+        let after = query.after.as_deref().map_or(Ok(0), age_in)?;
+        let memory = self.memory();
+        let in_scope = |run: &JournalRun| match query.whose {
+            Whose::Scope(scope) => run.scope == *scope,
+            Whose::Everybody(_) => true,
+        };
+        let mut found: Vec<_> = memory
+            .runs
+            .iter()
+            .filter(|(run, stored)| stored.age > after && in_scope(run))
+            .filter(|(_, it)| it.head.as_ref().is_some_and(|head| it.matches(head, query)))
+            .collect();
+        found.sort_unstable_by_key(|(_, stored)| stored.age);
+        let has_more = found.len() > query.max;
+        found.truncate(query.max);
+        let next = found.last().filter(|_| has_more);
+        let next = next.map(|(_, stored)| stored.age.to_string());
+        let found = found.into_iter().filter_map(|(run, stored)| {
+            Some(FoundRun {
+                run: run.clone(),
+                head: stored.head()?,
+            })
+        });
+        Ok(Page::new(found.collect(), next))
+    }
+
+    async fn request_cancel(&self, run: &JournalRun) -> Result<bool> {
+        let mut memory = self.memory();
+        let Some(stored) = memory.runs.get_mut(run) else {
+            return Ok(false);
+        };
+        let is_live = match &stored.head {
+            Some(head) => !head.status.is_finished(),
+            None => stored.is_held(),
+        };
+        stored.cancel_requested |= is_live;
+        Ok(is_live)
+    }
+
+    async fn forget(&self, what: &Forget) -> Result<u64> {
+        let is_meant = |run: &JournalRun| match what {
+            Forget::Run(one) => run == one,
+            Forget::Scope(scope) => run.scope == *scope,
+            Forget::User(user) => run.scope.user() == user.as_ref(),
+        };
+        let mut memory = self.memory();
+        let meant = || memory.runs.iter().filter(|(run, _)| is_meant(run));
+        if let Some((run, _)) = meant().find(|(_, stored)| stored.is_held()) {
+            return Err(Error::invalid(format!(
+                "the run {} is being worked on, so nothing was forgotten; cancel it first",
+                run.root
+            )));
+        }
+        let forgotten = meant().filter(|(_, stored)| stored.head.is_some()).count();
+        memory.runs.retain(|run, _| !is_meant(run));
+        Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+    }
+}
+
+fn age_in(after: &str) -> Result<u64> {
+    let message = || format!("no page of runs ends at {after:?}; give the `next` of a page");
+    after.parse().map_err(|_| Error::invalid(message()))
 }
 
 impl fmt::Debug for MemoryJournal {
@@ -160,3 +342,10 @@ impl fmt::Debug for MemoryJournal {
         write!(f, "MemoryJournal({} runs)", self.memory().runs.len())
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod model;

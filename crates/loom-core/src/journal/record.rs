@@ -1,70 +1,48 @@
 //! What the journal's values are: the layout a stored run keeps from version to version.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Digest;
 
-use crate::budget::Used;
-use crate::data::Data;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
+use crate::ledger::Spent;
 use crate::limits::Limits;
 use crate::question::Question;
-use crate::usage::Tally;
 
 /// The layout's version. A record of a later one is refused, not guessed at.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
-/// [`Slot::Run`](crate::Slot::Run): a run's beginning and how far it came.
+/// `Run` at the empty path: how a run began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
     pub(crate) version: u32,
     /// The W3C trace id, in hex, and the first root span's id.
     pub(crate) trace: String,
     pub(crate) root_span: String,
-    /// What it is a run of, by name.
-    pub(crate) of: String,
-    pub(crate) input: Value,
     pub(crate) limits: Limits,
-    pub(crate) status: Status,
-    pub(crate) used: Used,
-    pub(crate) tally: Tally,
+    /// Whether its root is an agent's run, not a workflow's.
+    #[serde(default)]
+    pub(crate) is_agent: bool,
+    pub(crate) input: Value,
 }
 
-/// How far a run came.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
-    /// It runs, it failed or was cancelled, or its process died: it can be gone on with.
-    Open,
-    /// It waits for answers.
-    Paused(Vec<Question>),
-    /// It gave its output.
-    Ended,
+/// `Run` at the path `usage`: how far it came.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct UsageRecord {
+    /// The number of the attempt that wrote this, the first being 1.
+    pub(crate) attempt: u32,
+    pub(crate) spent: Spent,
 }
+
+/// The path of a run's [`UsageRecord`].
+pub(crate) const USAGE: &str = "usage";
 
 impl RunRecord {
-    pub(crate) fn new(
-        trace: String,
-        root_span: String,
-        of: String,
-        input: Value,
-        limits: Limits,
-    ) -> Self {
-        Self {
-            version: VERSION,
-            trace,
-            root_span,
-            of,
-            input,
-            limits,
-            status: Status::Open,
-            used: Used::default(),
-            tally: Tally::default(),
-        }
-    }
-
-    pub(crate) fn read(value: Value) -> Result<Self> {
+    /// The record of a run, unless it was written by another version of this crate.
+    pub(crate) fn read(value: &Value) -> Result<Self> {
         let version = value
             .get("version")
             .and_then(Value::as_u64)
@@ -73,31 +51,50 @@ impl RunRecord {
             let message = format!(
                 "the journal's record has version {version}; this program reads version {VERSION}"
             );
-            return Err(Error::new(ErrorKind::Internal, message));
+            return Err(Error::new(ErrorKind::Failed, message));
         }
-        Self::from_value(value).map_err(|e| {
-            Error::with_source(
-                ErrorKind::Internal,
-                "the journal's record of the run can't be read",
-                e,
-            )
-        })
+        read(value)
     }
 }
 
-/// [`Slot::Answer`](crate::Slot::Answer): an answer, and the question as it stood when it was
-/// answered, so that it answers no other.
+/// A record as its type.
+///
+/// # Errors
+/// `Failed` for one that can't be read: the store is broken.
+pub(crate) fn read<'a, T: Deserialize<'a>>(value: &'a Value) -> Result<T> {
+    T::deserialize(value).map_err(|e| {
+        Error::with_source(
+            ErrorKind::Failed,
+            format!("a record of the journal can't be read: {e}"),
+            e,
+        )
+    })
+}
+
+/// A record as JSON.
+pub(crate) fn written(record: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(record)
+        .map_err(|e| Error::with_source(ErrorKind::Failed, format!("can't write a record: {e}"), e))
+}
+
+/// `Question`: what was asked, and what an answer to it is bound to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct QuestionRecord {
+    pub(crate) question: Question,
+    pub(crate) binding: String,
+}
+
+/// `Answer`: an answer and what it is bound to, so that it answers nothing else.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AnswerRecord {
-    pub(crate) question: Value,
     pub(crate) answer: Value,
-    /// Whether it can't be used any more: whoever comes here next asks anew.
+    pub(crate) binding: String,
+    /// Whether it has let happen what it may: it counts for nothing else.
     #[serde(default)]
     pub(crate) spent: bool,
 }
 
-/// [`Slot::Output`](crate::Slot::Output): what an effect gave, for whom, and a digest of what it
-/// was given.
+/// `Output`: what an effect returned, for whom, and a digest of what it was given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OutputRecord {
     /// Whose partition it worked in; absent for an anonymous run.
@@ -108,6 +105,37 @@ pub(crate) struct OutputRecord {
     /// Present where it failed and that was taken as a value; then there is no output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<FailureRecord>,
+    /// Whether another child of its parent was under way while it ran.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) overlapped: bool,
+}
+
+/// `Intent`: an effect is about to happen that can't simply be done again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct IntentRecord {
+    pub(crate) user: Option<String>,
+    pub(crate) input: Option<String>,
+    pub(crate) state: IntentState,
+    /// The paths of the answers that are spent with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) approvals: Vec<String>,
+    /// What goes in instead, where a person changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) arguments: Option<Value>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) overlapped: bool,
+}
+
+/// How far an intent came. What was settled by an output has an `Output` record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IntentState {
+    /// Its body began. If nothing else is recorded, nobody knows whether it happened.
+    Begun,
+    /// It waits for an answer; a resume enters it again.
+    Paused,
+    /// It failed.
+    Failed,
 }
 
 /// How an effect failed.
@@ -137,38 +165,64 @@ impl FailureRecord {
     }
 }
 
-impl OutputRecord {
-    /// The digest of an input: of its JSON with the keys of every object in order, whatever order
-    /// this build of serde_json keeps them in.
-    pub(crate) fn digest(input: &Value) -> String {
-        let mut hash = sha2::Sha256::new();
-        hash_ordered(input, &mut hash);
-        hex(&hash.finalize())
+/// The digest of a value: of its JSON with the keys of every object in order, whatever order this
+/// build of serde_json keeps them in.
+pub(crate) fn digest(value: &Value) -> String {
+    let mut hash = Hashing(sha2::Sha256::new());
+    hash_ordered(value, &mut hash);
+    hex(&hash.0.finalize())
+}
+
+/// The digest of several texts, none of which can be taken for part of another.
+pub(crate) fn digest_of(parts: &[&str]) -> String {
+    let mut hash = sha2::Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+struct Hashing(sha2::Sha256);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-fn hash_ordered(value: &Value, hash: &mut sha2::Sha256) {
+fn hash_ordered(value: &Value, hash: &mut Hashing) {
     match value {
         Value::Array(items) => {
-            hash.update(b"[");
+            hash.0.update(b"[");
             for item in items {
                 hash_ordered(item, hash);
-                hash.update(b",");
+                hash.0.update(b",");
             }
-            hash.update(b"]");
+            hash.0.update(b"]");
         }
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_unstable_by_key(|(key, _)| *key);
-            hash.update(b"{");
+            hash.0.update(b"{");
             for (key, item) in fields {
-                hash.update(Value::String(key.clone()).to_string());
-                hash.update(b":");
+                write_leaf(key, hash);
+                hash.0.update(b":");
                 hash_ordered(item, hash);
-                hash.update(b",");
+                hash.0.update(b",");
             }
-            hash.update(b"}");
+            hash.0.update(b"}");
         }
-        leaf => hash.update(leaf.to_string()),
+        leaf => write_leaf(leaf, hash),
     }
+}
+
+fn write_leaf(leaf: &(impl Serialize + ?Sized), hash: &mut Hashing) {
+    // Neither a text nor a number can fail to be written into a hash.
+    let _ = serde_json::to_writer(hash, leaf);
 }

@@ -33,7 +33,7 @@ where
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<A::Out> {
         match self.first.run_step(cx, input.clone()).await {
-            Err(error) if !error.ends_tree() => {
+            Err(error) if !cx.is_stopping() => {
                 let facts = Attributes::new().with(key::ERROR_KIND, error.kind().as_str());
                 cx.tell_note(&Note::Fallback, &facts);
                 self.other.run_step(cx, input).await

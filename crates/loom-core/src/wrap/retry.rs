@@ -113,7 +113,7 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
         loop {
             let error = match self.inner.run_step(cx, input.clone()).await {
                 Err(error)
-                    if attempt < self.attempts && !error.ends_tree() && (self.retry_if)(&error) =>
+                    if attempt < self.attempts && !cx.is_stopping() && (self.retry_if)(&error) =>
                 {
                     error
                 }

@@ -33,11 +33,14 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Timeout<S>
                 "`timeout` of zero leaves the step no time: give it some",
             ));
         }
-        let mut body = Box::pin(self.inner.run_step(cx, input));
+        // A place of its own, so that what is asked in it is withdrawn when time is up.
+        let inner = cx.branch(None);
+        let mut body = Box::pin(self.inner.run_step(&inner, input));
         if let Ok(result) = tokio::time::timeout(self.limit, &mut body).await {
             return result;
         }
-        cx.cancel_with(CancelReason::TimedOut, body);
+        inner.cancel_with(CancelReason::TimedOut, body);
+        inner.end_branch(CancelReason::TimedOut);
         Err(Error::new(
             ErrorKind::Timeout,
             format!("timed out after {:?}", self.limit),

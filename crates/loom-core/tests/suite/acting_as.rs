@@ -16,9 +16,9 @@ fn bob() -> UserId {
 /// An agent run with a turn, a tool and a step, all for whoever it is called for.
 async fn agent(cx: RunContext, text: String) -> Result<String> {
     let run = Effect::new(EffectKind::Agent, "agent");
-    cx.perform(run, |cx| async move {
-        cx.perform(Effect::turn(0), |cx| async move {
-            cx.perform(Effect::tool("look", "c1"), |cx| async move {
+    cx.perform(run, (), |cx, ()| async move {
+        cx.perform(Effect::turn(0), (), |cx, ()| async move {
+            cx.perform(Effect::tool("look", "c1"), (), |cx, ()| async move {
                 cx.step("inner", &echo, text).await
             })
             .await
@@ -37,7 +37,12 @@ async fn support(cx: RunContext, text: String) -> Result<String> {
 /// Who it was for and who asked, of every event: `path user by`.
 fn people(recorder: &Recorder, of: impl Fn(&Happened) -> bool) -> Vec<String> {
     let who = |user: &Option<UserId>| user.as_ref().map_or("-".to_owned(), ToString::to_string);
-    let line = |it: &OwnedEvent| format!("{} {} {}", it.path, who(&it.user), who(&it.by));
+    let by = |by: &Option<String>| match by.as_deref() {
+        None => "-".to_owned(),
+        Some("") => "anonymous".to_owned(),
+        Some(user) => user.to_owned(),
+    };
+    let line = |it: &OwnedEvent| format!("{} {} {}", it.path, who(&it.user), by(&it.by));
     let events = recorder.events();
     events.iter().filter(|it| of(&it.what)).map(line).collect()
 }
@@ -118,7 +123,7 @@ fn whoever_acts_for_a_third_is_still_the_one_who_asked() {
 fn the_step_s_scope_is_the_other_user_s_in_the_same_session() {
     async fn scope(cx: RunContext, _: String) -> Result<String> {
         let scope = cx.scope();
-        assert_eq!(cx.by().map(UserId::as_str), Some("alice"));
+        assert_eq!(cx.by().flatten().map(UserId::as_str), Some("alice"));
         Ok(format!("{:?} {}", scope.user(), scope.session()))
     }
     async fn root(cx: RunContext, text: String) -> Result<String> {
@@ -157,6 +162,6 @@ fn a_run_of_nobody_that_acts_as_somebody_says_so() {
     let opened = people(&recorder, |it| matches!(it, Happened::Opened { .. }));
     assert_eq!(
         (opened[0].as_str(), opened[2].as_str()),
-        ("support - -", "support/for_bob bob -")
+        ("support - -", "support/for_bob bob anonymous")
     );
 }

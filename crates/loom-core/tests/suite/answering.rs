@@ -5,11 +5,10 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Branch, Error, ErrorKind, Journal, JournalRun, MemoryJournal, PausedRun, Result, RunContext,
-    Scope, Slot,
+    Branch, Error, ErrorKind, JournalRun, MemoryJournal, PausedRun, Result, RunContext, Scope,
 };
 
-use crate::journaled::{Log, Refund, asked, run_id, waiting, worker};
+use crate::journaled::{Log, Refund, asked, rewrite, run_id, waiting, worker};
 use crate::steps::give_way;
 
 async fn asks(cx: RunContext, name: &'static str) -> Result<bool> {
@@ -18,8 +17,8 @@ async fn asks(cx: RunContext, name: &'static str) -> Result<bool> {
 
 async fn asks_two(cx: RunContext, _: ()) -> Result<Vec<bool>> {
     let branches = [
-        Branch::new(asks(cx.clone(), "one")),
-        Branch::new(asks(cx.clone(), "two")),
+        Branch::new(|cx| asks(cx, "one")),
+        Branch::new(|cx| asks(cx, "two")),
     ];
     cx.join(8, branches).await
 }
@@ -41,18 +40,24 @@ fn what_is_answered_is_listed_no_more_and_the_run_until_it_is_resumed() {
         let scope = session.scope().unwrap();
         let paused = session.run(&asks_two, ()).await.unwrap_err();
         let run = run_id(&paused);
-        assert_eq!(asked(&paused), ["asks_two/one", "asks_two/two"]);
+        assert_eq!(asked(&paused), ["asks_two/[0]/one", "asks_two/[1]/two"]);
         assert_eq!(listed(&journal, &scope).await, asked(&paused));
-        session.answer(&run, "asks_two/one", true).await.unwrap();
-        assert_eq!(listed(&journal, &scope).await, ["asks_two/two"]);
-        session.answer(&run, "asks_two/two", true).await.unwrap();
+        session
+            .answer(&run, "asks_two/[0]/one", true)
+            .await
+            .unwrap();
+        assert_eq!(listed(&journal, &scope).await, ["asks_two/[1]/two"]);
+        session
+            .answer(&run, "asks_two/[1]/two", true)
+            .await
+            .unwrap();
         let none: [&str; 0] = [];
         assert_eq!(
             listed(&journal, &scope).await,
             none,
             "it waits to be resumed"
         );
-        let resumed = session.resume::<(), _, _>(&run, &asks_two).await;
+        let resumed = session.resume(&run, &asks_two).await;
         assert_eq!(resumed.unwrap().output, [true, true]);
         assert_eq!(waiting(&journal, &scope).await, []);
     });
@@ -74,10 +79,7 @@ fn a_run_that_no_longer_waits_takes_no_answer() {
             give_way().await;
             Err(Error::invalid("broken"))
         };
-        let branches = [
-            Branch::new(asks(cx.clone(), "sure").boxed()),
-            Branch::new(fails.boxed()),
-        ];
+        let branches = [Branch::new(|cx| asks(cx, "sure")), Branch::new(|_| fails)];
         cx.join(8, branches).await
     }
     block_on(async {
@@ -85,7 +87,7 @@ fn a_run_that_no_longer_waits_takes_no_answer() {
         let paused = session.run(&asks_once, ()).await.unwrap_err();
         let run = run_id(&paused);
         session.answer(&run, "asks_once/sure", true).await.unwrap();
-        session.resume::<(), _, _>(&run, &asks_once).await.unwrap();
+        session.resume(&run, &asks_once).await.unwrap();
         assert_eq!(
             refused(session.answer(&run, "asks_once/sure", true).await),
             "the question at \"asks_once/sure\" is answered already"
@@ -94,16 +96,16 @@ fn a_run_that_no_longer_waits_takes_no_answer() {
         assert_eq!(failed.message(), "broken");
         let run = run_id(&failed);
         assert_eq!(
-            refused(session.answer(&run, "fails_beside/sure", true).await),
+            refused(session.answer(&run, "fails_beside/[0]/sure", true).await),
             format!(
-                "the run {run} doesn't wait for the question at \"fails_beside/sure\" any more"
+                "the run {run} doesn't wait for the question at \"fails_beside/[0]/sure\" any more"
             )
         );
     });
 }
 
 #[test]
-fn a_question_can_be_answered_from_the_moment_it_is_asked() {
+fn c04_a_run_that_is_answered_while_it_is_under_way_resumes_by_itself() {
     async fn asks_beside(cx: RunContext, _: ()) -> Result<Vec<bool>> {
         let slow = async {
             for _ in 0..9 {
@@ -111,25 +113,23 @@ fn a_question_can_be_answered_from_the_moment_it_is_asked() {
             }
             Ok(true)
         };
-        let branches = [
-            Branch::new(asks(cx.clone(), "sure").boxed()),
-            Branch::new(slow.boxed()),
-        ];
+        let branches = [Branch::new(|cx| asks(cx, "sure")), Branch::new(|_| slow)];
         cx.join(8, branches).await
     }
     block_on(async {
         let journal = Arc::new(MemoryJournal::default());
         let (_, session) = worker(&journal);
-        let mut run = session.start(&asks_beside, ());
+        let mut run = session.run(&asks_beside, ());
         let run_id = run.handle().run_id().clone();
         assert!((&mut run).now_or_never().is_none());
-        let scope = session.scope().unwrap();
-        assert_eq!(listed(&journal, &scope).await, ["asks_beside/sure"]);
-        let answered = session.answer(&run_id, "asks_beside/sure", true).await;
-        answered.unwrap();
-        assert_eq!(run.await.unwrap_err().kind(), ErrorKind::Paused);
-        let resumed = session.resume::<(), _, _>(&run_id, &asks_beside).await;
-        assert_eq!(resumed.unwrap().output, [true, true]);
+        let sure = "asks_beside/[0]/sure";
+        session.answer(&run_id, sure, true).await.unwrap();
+        let second = session.answer(&run_id, sure, false).await;
+        assert_eq!(
+            refused(second),
+            format!("the question at {sure:?} is answered already")
+        );
+        assert_eq!(run.await.unwrap().output, [true, true], "it saw no pause");
     });
 }
 
@@ -143,7 +143,7 @@ fn a_run_that_gave_its_output_otherwise_takes_no_answer() {
         // Another definition of the same name that never asks.
         let gives = crate::journaled::Renamed("refund");
         let changed = session.clone().accepting_changes();
-        changed.resume::<String, _, _>(&run, &gives).await.unwrap();
+        changed.resume(&run, &gives).await.unwrap();
         assert_eq!(
             refused(session.answer(&run, "refund/sure", true).await),
             format!("the run {run} doesn't wait for the question at \"refund/sure\" any more")
@@ -167,9 +167,7 @@ fn a_run_whose_record_cannot_be_read_hides_no_other() {
             scope: scope.clone(),
             root,
         };
-        let lease = journal.claim(&broken).await.unwrap();
-        let record = serde_json::json!({"version": 99});
-        journal.put(&lease, Slot::Run, record).await.unwrap();
+        rewrite(&journal, &broken, vec![], |head| head.version = 99).await;
         let listed = waiting(&journal, &scope).await;
         let shown = listed.iter().map(|it| (&it.run_id, it.questions.len()));
         assert!(shown.eq([(&runs[0], 2), (&runs[1], 0), (&runs[2], 2)]));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use loom_core::{
-    Approval, Approver, Effect, ErrorKind, Gate, Loom, MemoryJournal, Question, Result, RunContext,
+    Approval, Approver, Branch, CancelReason, Effect, EffectKind, EffectView, ErrorKind, Gate,
+    Limits, Loom, MemoryJournal, Question, Result, RunContext, RunError, RunErrorKind, Tokens,
     Tool, ToolOutput, UserId, Verdict,
 };
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use crate::steps::{call, echo};
 struct Desk(Arc<Mutex<Vec<String>>>);
 
 impl Approver for Desk {
-    async fn approve(&self, cx: &RunContext, effect: &Effect, question: &Question) -> Approval {
+    async fn approve(&self, cx: &EffectView, effect: &Effect, question: &Question) -> Approval {
         let input = effect.input().unwrap();
         let shown = format!(
             "{} {} {input} {question}",
@@ -128,7 +129,7 @@ fn f084_an_approver_that_panics_refused() {
 async fn an_approver_may_take_its_time_and_only_the_deadline_bounds_it() {
     struct Sleeps;
     impl Approver for Sleeps {
-        async fn approve(&self, _: &RunContext, _: &Effect, _: &Question) -> Approval {
+        async fn approve(&self, _: &EffectView, _: &Effect, _: &Question) -> Approval {
             sleep(Duration::from_secs(86_400)).await;
             Approval::Granted
         }
@@ -143,7 +144,10 @@ async fn an_approver_may_take_its_time_and_only_the_deadline_bounds_it() {
     recorder.clear();
     let hurried = session.deadline(Duration::from_secs(3600));
     let error = hurried.run(&erases, "go").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(
         tree(&recorder),
         [
@@ -167,7 +171,7 @@ fn f083_each_call_is_asked_about_anew_even_under_the_same_call_id() {
         }
     };
     let error = block_on(session.run(&root, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.error().kind(), ErrorKind::Denied);
     assert_eq!(error.path(), Some("function/tool:refund[c1]#3"));
     assert_eq!(desk.0.lock().unwrap().len(), 3);
     assert_eq!(ran.lock().unwrap().len(), 2);
@@ -184,17 +188,17 @@ fn approved_then(
     + Sync
     + 'static,
     loom: loom_core::LoomBuilder,
-) -> Result<String> {
+) -> Result<String, RunError> {
     let (_, session) = recorded_by(loom.journal(MemoryJournal::default()));
     let session = session.id("desk");
     block_on(async {
         let paused = session.run(&first, "go").await.unwrap_err();
-        assert_eq!(paused.kind(), ErrorKind::Paused);
-        let run_id = paused.run().unwrap().run_id.clone();
+        assert_eq!(paused.kind(), RunErrorKind::Paused);
+        let run_id = paused.report().unwrap().run_id.clone();
         for question in paused.questions() {
             session.answer(&run_id, &question.path, true).await.unwrap();
         }
-        let resumed = session.resume::<String, _, _>(&run_id, &second).await;
+        let resumed = session.resume(&run_id, &second).await;
         resumed.map(|it| it.output)
     })
 }
@@ -236,7 +240,7 @@ fn f083_an_approval_is_for_these_arguments_and_no_others() {
         let changed = refunds_for(&ran, "bob", other);
         let error = approved_then(asks(), changed, Loom::builder()).unwrap_err();
         assert_eq!(
-            (error.kind(), error.message()),
+            (error.error().kind(), error.message()),
             (
                 ErrorKind::Denied,
                 "permissions: the approval was given for other arguments"
@@ -255,7 +259,7 @@ fn f083_an_approval_is_for_this_user_and_no_other() {
         refunds_for(&ran, "mallory", args()),
     );
     let error = approved_then(bob, mallory, Loom::builder()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.error().kind(), ErrorKind::Denied);
     assert_eq!(*ran.lock().unwrap(), Vec::<Value>::new());
 }
 
@@ -271,7 +275,7 @@ impl Gate for Asks {
         effect.input().is_some()
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, _effect: &Effect) -> Verdict {
         Verdict::Ask(self.0.to_owned())
     }
 }
@@ -290,13 +294,97 @@ fn f083_an_answer_to_one_gate_is_none_to_another_of_the_same_name() {
         let paused = session.run(&asks(), "go").await.unwrap_err();
         let bodies = paused.questions().iter().map(|it| it.body.as_str());
         assert!(bodies.eq(["is it small?", "is it lawful?"]), "{paused}");
-        let run_id = paused.run().unwrap().run_id.clone();
+        let run_id = paused.report().unwrap().run_id.clone();
         let first = &paused.questions()[0].path;
         session.answer(&run_id, first, true).await.unwrap();
-        let resumed = session.resume::<String, _, _>(&run_id, &asks()).await;
+        let resumed = session.resume(&run_id, &asks()).await;
         let error = resumed.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Paused);
+        assert_eq!(error.kind(), RunErrorKind::Paused);
         assert_eq!(error.questions(), &paused.questions()[1..]);
     });
     assert_eq!(*ran.lock().unwrap(), Vec::<Value>::new());
+}
+
+/// Wants somebody asked about the model `slow`.
+struct AsksAboutSlow;
+
+impl Gate for AsksAboutSlow {
+    fn name(&self) -> &str {
+        "desk"
+    }
+
+    fn concerns(&self, effect: &Effect) -> bool {
+        effect.name() == "slow"
+    }
+
+    async fn check(&self, _: &EffectView, _: &Effect) -> Verdict {
+        Verdict::Ask("may it?".to_owned())
+    }
+}
+
+/// Grants after an hour.
+struct Sleeps;
+
+impl Approver for Sleeps {
+    async fn approve(&self, _: &EffectView, _: &Effect, _: &Question) -> Approval {
+        sleep(Duration::from_secs(3600)).await;
+        Approval::Granted
+    }
+}
+
+/// Two model calls in branches, each of which reserves all there is and takes half of it; when each
+/// was made, in seconds.
+async fn calls_two_models(cx: RunContext, _: ()) -> Result<Vec<u64>> {
+    let started = tokio::time::Instant::now();
+    let branch = |name: &'static str| {
+        Branch::named(name, move |cx: RunContext| async move {
+            let model = Effect::new(EffectKind::Model, name).reserving(10, 0);
+            cx.perform(model, (), |cx, ()| async move {
+                cx.spend(Tokens::new(if name == "slow" { 5 } else { 0 }, 0));
+                Ok(started.elapsed().as_secs())
+            })
+            .await
+        })
+    };
+    cx.join(2, [branch("slow"), branch("fast")]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_call_that_waits_for_an_approver_lets_others_have_its_reservation() {
+    let limits = Limits::default().with_tokens_max(10);
+    for journal in [None, Some(MemoryJournal::default())] {
+        let mut loom = Loom::builder()
+            .limits(limits)
+            .gate(AsksAboutSlow)
+            .approver(Sleeps);
+        if let Some(journal) = journal {
+            loom = loom.journal(journal);
+        }
+        let (_, session) = recorded_by(loom);
+        let outcome = session.run(&calls_two_models, ()).await.unwrap();
+        assert_eq!(outcome.output, [3600, 0]);
+        assert_eq!(outcome.usage.model_calls, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_call_that_waits_for_an_answer_lets_others_have_its_reservation() {
+    let limits = Limits::default().with_tokens_max(10);
+    let loom = Loom::builder().limits(limits).gate(AsksAboutSlow);
+    let (recorder, session) = recorded_by(loom.journal(MemoryJournal::default()));
+    let session = session.id("desk");
+    let paused = session.run(&calls_two_models, ()).await.unwrap_err();
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run calls_two_models ✗ paused",
+            "  loom.model.stream slow ✗ paused",
+            "  loom.model.stream fast",
+        ]
+    );
+    let run = paused.report().unwrap().run_id.clone();
+    let question = &paused.questions()[0].path;
+    session.answer(&run, question, true).await.unwrap();
+    let outcome = session.resume(&run, &calls_two_models).await.unwrap();
+    assert_eq!(outcome.usage.model_calls, 2);
 }

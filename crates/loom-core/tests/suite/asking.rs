@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
 use loom_core::{
-    Approval, Approver, Effect, EffectKind, ErrorKind, Gate, Loom, Question, RunContext, Verdict,
+    Approval, Approver, Effect, EffectKind, EffectView, ErrorKind, Gate, Loom, Question, Verdict,
 };
 
 use crate::recorded::{recorded_by, story};
@@ -20,7 +20,7 @@ impl Gate for Says {
         self.0
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, _effect: &Effect) -> Verdict {
         self.2.lock().unwrap().push(self.0);
         self.1.clone()
     }
@@ -30,7 +30,7 @@ impl Gate for Says {
 struct Person(&'static str, Log);
 
 impl Approver for Person {
-    async fn approve(&self, _: &RunContext, _: &Effect, question: &Question) -> Approval {
+    async fn approve(&self, _: &EffectView, _: &Effect, question: &Question) -> Approval {
         self.1.lock().unwrap().push("person");
         match question.name == self.0 {
             true => Approval::Refused("I'd rather not".into()),
@@ -121,7 +121,7 @@ fn the_first_refusal_ends_the_asking_and_no_barrier_is_asked() {
     let (recorder, session) = recorded_by(loom);
     let error = block_on(session.run(&echo, "go")).unwrap_err();
     assert_eq!(
-        (error.kind(), error.message()),
+        (error.error().kind(), error.message()),
         (ErrorKind::Denied, "first: I'd rather not")
     );
     assert_eq!(*log.lock().unwrap(), ["first", "second", "person"]);
@@ -162,7 +162,7 @@ fn without_anybody_to_ask_the_question_is_decided_as_a_refusal_and_nobody_was_as
     let (recorder, session) = recorded_by(Loom::builder().gate(Says("first", ask(), log)));
     let error = block_on(session.run(&echo, "go")).unwrap_err();
     assert_eq!(
-        (error.kind(), error.message()),
+        (error.error().kind(), error.message()),
         (
             ErrorKind::Denied,
             "first: may it? Nobody can be asked: there is no approver"
@@ -195,13 +195,13 @@ impl Gate for Concerned {
         effect.kind() == EffectKind::Tool
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, _effect: &Effect) -> Verdict {
         Verdict::deny("no")
     }
 }
 
 #[test]
-fn a_gate_is_asked_only_about_what_concerns_it_and_about_all_when_it_can_not_tell() {
+fn a_gate_is_asked_only_about_what_concerns_it_and_denies_when_it_can_not_tell() {
     let (recorder, session) = recorded_by(Loom::builder().gate(Concerned { panics: false }));
     block_on(session.run(&echo, "go")).unwrap();
     assert_eq!(
@@ -210,6 +210,9 @@ fn a_gate_is_asked_only_about_what_concerns_it_and_about_all_when_it_can_not_tel
     );
     let (recorder, session) = recorded_by(Loom::builder().gate(Concerned { panics: true }));
     let error = block_on(session.run(&echo, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
-    assert_eq!(story(&recorder)[1], "gate echo concerned denies: no");
+    assert_eq!(error.error().kind(), ErrorKind::Denied);
+    assert_eq!(
+        story(&recorder)[1],
+        "gate echo concerned denies: it panicked: who knows"
+    );
 }

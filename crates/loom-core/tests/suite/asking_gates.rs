@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use loom_core::{
-    Approval, Approver, Effect, Error, ErrorKind, Gate, Loom, LoomBuilder, MemoryJournal, Question,
-    Recorder, Result, RunContext, Runnable, Session, Tool, ToolOutput, Verdict,
+    Approval, Approver, Effect, EffectView, ErrorKind, Gate, Loom, LoomBuilder, MemoryJournal,
+    Question, Recorder, Result, RunContext, RunErrorKind, Runnable, Session, Tool, ToolOutput,
+    Verdict,
 };
 use serde_json::json;
 
@@ -57,10 +58,10 @@ fn a_call_that_needs_an_approval_pauses_before_its_body() {
         let log = Log::default();
         let erases = Erases::new(&log, "logs", 1);
         let paused = session.run(&erases, ()).await.unwrap_err();
-        assert_eq!(paused.kind(), ErrorKind::Paused);
+        assert_eq!(paused.kind(), RunErrorKind::Paused);
         assert_eq!(
             paused.to_string(),
-            "function/tool:erase[c1]: waits for an answer: permissions: \
+            "waits for an answer: permissions: \
              may the tool \"erase\" be called with {\"input\":\"logs\"}? (destructive tools are asked for)"
         );
         assert_eq!(
@@ -80,7 +81,7 @@ fn a_call_that_needs_an_approval_pauses_before_its_body() {
         let waiting = waiting(&journal, &session.scope().unwrap()).await;
         assert_eq!(waiting[0].questions, paused.questions());
 
-        let again = session.resume::<(), _, _>(&run_id(&paused), &erases).await;
+        let again = session.resume(&run_id(&paused), &erases).await;
         assert_eq!(
             asked(&again.unwrap_err()),
             asked(&paused),
@@ -122,7 +123,7 @@ fn an_approval_lets_the_call_through_and_a_refusal_denies_it() {
             let paused = session.run(&erases, ()).await.unwrap_err();
             answer_all(&session, &paused, answer).await;
             recorder.clear();
-            let resumed = session.resume::<(), _, _>(&run_id(&paused), &erases).await;
+            let resumed = session.resume(&run_id(&paused), &erases).await;
             let came_out = resumed.as_ref().map(|it| it.output.as_str());
             assert_eq!(came_out.map_err(|e| e.kind().as_str()), ending);
             assert_eq!(log.take().len(), bodies);
@@ -149,11 +150,11 @@ fn f083_an_approval_is_for_one_call_and_the_next_is_asked_for_anew() {
         let first = session.run(&erases, ()).await.unwrap_err();
         answer_all(&session, &first, true).await;
         let run = run_id(&first);
-        let second = session.resume::<(), _, _>(&run, &erases).await.unwrap_err();
+        let second = session.resume(&run, &erases).await.unwrap_err();
         assert_eq!(asked(&second), ["function/tool:erase[c2]#ask:permissions"]);
         assert_eq!(log.take(), ["erase"]);
         answer_all(&session, &second, true).await;
-        let done = session.resume::<(), _, _>(&run, &erases).await.unwrap();
+        let done = session.resume(&run, &erases).await.unwrap();
         assert_eq!(done.output, "logs eraselogs erase");
         assert_eq!(log.take(), ["erase"], "the first one is recorded");
     });
@@ -169,7 +170,7 @@ fn f083_an_approval_is_not_used_for_other_arguments() {
         answer_all(&session, &paused, true).await;
         recorder.clear();
         let other = Erases::new(&log, "everything", 1);
-        let error = session.resume::<(), _, _>(&run_id(&paused), &other).await;
+        let error = session.resume(&run_id(&paused), &other).await;
         assert_eq!(
             error.unwrap_err().to_string(),
             "function/tool:erase[c1]: permissions: the approval was given for other arguments"
@@ -193,9 +194,9 @@ fn a_question_about_other_arguments_replaces_one_that_nobody_answered() {
         let paused = session.run(&Erases::new(&log, "logs", 1), ()).await;
         let run = run_id(&paused.unwrap_err());
         let other = Erases::new(&log, "mail", 1);
-        let again = session.resume::<(), _, _>(&run, &other).await.unwrap_err();
+        let again = session.resume(&run, &other).await.unwrap_err();
         answer_all(&session, &again, true).await;
-        let done = session.resume::<(), _, _>(&run, &other).await.unwrap();
+        let done = session.resume(&run, &other).await.unwrap();
         assert_eq!(done.output, "mail erase");
     });
 }
@@ -204,7 +205,7 @@ fn a_question_about_other_arguments_replaces_one_that_nobody_answered() {
 fn an_approver_is_asked_on_the_spot_and_nothing_pauses() {
     struct Grants;
     impl Approver for Grants {
-        async fn approve(&self, _: &RunContext, _: &Effect, _: &Question) -> Approval {
+        async fn approve(&self, _: &EffectView, _: &Effect, _: &Question) -> Approval {
             Approval::Granted
         }
     }
@@ -223,7 +224,7 @@ fn an_approver_is_asked_on_the_spot_and_nothing_pauses() {
 fn without_a_journal_and_an_approver_a_question_is_a_refusal() {
     let (recorder, session) = recorded_by(Loom::builder());
     let error = block_on(session.run(&Erases::new(&Log::default(), "logs", 1), ())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.error().kind(), ErrorKind::Denied);
     assert_eq!(
         error.message(),
         "permissions: may the tool \"erase\" be called with {\"input\":\"logs\"}? (destructive tools are asked for) \
@@ -246,7 +247,7 @@ impl Gate for AsksBefore {
         self.0
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, effect: &Effect) -> Verdict {
         match effect.name().as_str() == self.1 {
             true => Verdict::Ask(format!("may {} happen?", self.1)),
             false => Verdict::Allow,
@@ -267,11 +268,11 @@ fn several_gates_ask_about_one_step_and_all_must_be_answered() {
         let mut came_out = session.run(&pays, 0u32).await;
         let mut questions = Vec::new();
         while let Err(paused) = came_out {
-            assert_eq!(paused.kind(), ErrorKind::Paused, "{paused}");
+            assert_eq!(paused.kind(), RunErrorKind::Paused, "{paused}");
             questions.extend(paused.questions().iter().map(ToString::to_string));
             answer_all(&session, &paused, true).await;
             recorder.clear();
-            came_out = session.resume::<u32, _, _>(&run_id(&paused), &pays).await;
+            came_out = session.resume(&run_id(&paused), &pays).await;
         }
         assert_eq!(
             questions,
@@ -304,18 +305,18 @@ fn several_gates_ask_at_once_and_nobody_is_asked_beside_a_refusal() {
 
         let run = run_id(&paused);
         session.answer(&run, boss, true).await.unwrap();
-        let again = session.resume::<u32, _, _>(&run, &pays).await.unwrap_err();
+        let again = session.resume(&run, &pays).await.unwrap_err();
         assert_eq!(asked(&again), [desk], "one is answered");
         session.answer(&run, desk, false).await.unwrap();
-        let denied = session.resume::<u32, _, _>(&run, &pays).await.unwrap_err();
+        let denied = session.resume(&run, &pays).await.unwrap_err();
         assert_eq!(denied.to_string(), "pays/pay: desk: it was refused");
 
         let paused = session.run(&pays, 0u32).await.unwrap_err();
         let run = run_id(&paused);
         session.answer(&run, desk, false).await.unwrap();
         recorder.clear();
-        let denied = session.resume::<u32, _, _>(&run, &pays).await.unwrap_err();
-        assert_eq!(denied.kind(), ErrorKind::Denied);
+        let denied = session.resume(&run, &pays).await.unwrap_err();
+        assert_eq!(denied.error().kind(), ErrorKind::Denied);
         assert!(
             recorder.spans()[1].asked.is_empty(),
             "the boss isn't bothered"
@@ -331,7 +332,7 @@ fn an_asking_gate_beside_a_refusing_one_bothers_nobody() {
             "denies"
         }
 
-        async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+        async fn check(&self, _cx: &EffectView, _effect: &Effect) -> Verdict {
             Verdict::deny("never")
         }
     }
@@ -339,8 +340,7 @@ fn an_asking_gate_beside_a_refusing_one_bothers_nobody() {
         .gate(AsksBefore("boss", "function"))
         .gate(Denies);
     let (recorder, session, _) = desk(loom);
-    let error: Error =
-        block_on(session.run(&Erases::new(&Log::default(), "x", 1), ())).unwrap_err();
+    let error = block_on(session.run(&Erases::new(&Log::default(), "x", 1), ())).unwrap_err();
     assert_eq!(error.to_string(), "function: denies: never");
     assert_eq!(recorder.spans()[0].asked, Vec::<String>::new());
 }

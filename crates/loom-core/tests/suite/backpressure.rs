@@ -1,15 +1,19 @@
 //! A part that is full makes the door wait: nothing opens meanwhile, and what is open goes on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{FutureExt, join};
-use loom_core::{Backpressure, CancelReason, ErrorKind, Limits, Loom, Result, RunContext, step};
+use loom_core::{
+    Backpressure, CancelReason, Error, ErrorKind, Limits, Loom, Result, RunContext, RunErrorKind,
+    step,
+};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::recorded::{recorded_by, story, tree};
-use crate::steps::{echo, give_way};
+use crate::steps::{echo, forever, give_way};
 
 /// Lets as many effects open as it has permits; each uses one up.
 #[derive(Clone)]
@@ -26,8 +30,9 @@ impl Turnstile {
 }
 
 impl Backpressure for Turnstile {
-    async fn ready(&self) {
-        self.0.acquire().await.unwrap().forget();
+    async fn ready(&self) -> Result<()> {
+        self.0.acquire().await.map_err(Error::from_any)?.forget();
+        Ok(())
     }
 }
 
@@ -113,7 +118,10 @@ async fn a_run_that_waits_at_the_door_is_cancelled_by_its_deadline_and_a_step_by
     let (recorder, session) = recorded_by(Loom::builder().backpressure(Turnstile::with(0)));
     let hurried = session.deadline(second());
     let error = hurried.run(&echo, "go").await.unwrap_err();
-    assert_eq!(error.ending().cancel_reason(), Some(CancelReason::Deadline));
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(story(&recorder), Vec::<String>::new());
 
     async fn outer(cx: RunContext, text: String) -> Result<String> {
@@ -122,7 +130,7 @@ async fn a_run_that_waits_at_the_door_is_cancelled_by_its_deadline_and_a_step_by
     let (recorder, session) = recorded_by(Loom::builder().backpressure(Turnstile::with(1)));
     let limited = step(outer).timeout(second());
     let error = session.run(&limited, "go").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.error().kind(), ErrorKind::Timeout);
     assert_eq!(tree(&recorder), ["loom.workflow.run outer ✗ failed"]);
 }
 
@@ -133,7 +141,7 @@ async fn every_part_must_have_room() {
         .backpressure(one.clone())
         .backpressure(two.clone());
     let (recorder, session) = recorded_by(loom);
-    let mut run = session.start(&echo, "go");
+    let mut run = session.run(&echo, "go");
     assert!((&mut run).now_or_never().is_none());
     assert_eq!(story(&recorder), Vec::<String>::new());
     two.let_in(1);
@@ -176,7 +184,7 @@ async fn f056_who_still_waits_at_the_door_when_the_run_is_over_opens_nothing() {
     let turnstile = Turnstile::with(1);
     let loom = Loom::builder().backpressure(turnstile.clone());
     let (story, kind) = left_at_the_door(loom, || turnstile.let_in(1)).await;
-    assert_eq!(kind, ErrorKind::Cancelled);
+    assert_eq!(kind, ErrorKind::Stopped);
     let whole = [
         "open function",
         "close function completed",
@@ -198,4 +206,73 @@ async fn f056_a_limit_that_is_reached_at_the_door_when_the_run_is_over_is_not_no
         "settled function",
     ];
     assert_eq!(story, whole);
+}
+
+/// Has room for so many effects, and then fails or panics.
+struct Breaks {
+    room: AtomicUsize,
+    panics: bool,
+}
+
+impl Backpressure for Breaks {
+    async fn ready(&self) -> Result<()> {
+        let taken = |room: usize| room.checked_sub(1);
+        let room = self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+        assert!(room.is_ok() || !self.panics, "no disk");
+        room.map(drop)
+            .map_err(|_| Error::new(ErrorKind::Upstream, "the disk is full"))
+    }
+}
+
+async fn two_at_once(cx: RunContext, _: String) -> Result<String> {
+    async fn outer(cx: RunContext, text: String) -> Result<String> {
+        cx.step("inner", &echo, text).await
+    }
+    let careful = step(outer).retry(3).or_else(echo);
+    let (waits, outer) = join!(
+        cx.step("waits", &forever, "x"),
+        cx.step("outer", &careful, "x")
+    );
+    waits.and(outer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_can_not_go_on_ends_the_run_as_broken_whatever_wraps_the_step() {
+    for (panics, message) in [
+        (false, "the disk is full"),
+        (true, "an installed part panicked: no disk"),
+    ] {
+        let breaks = Breaks {
+            room: AtomicUsize::new(3),
+            panics,
+        };
+        let (recorder, session) = recorded_by(Loom::builder().backpressure(breaks));
+        let error = session.run(&two_at_once, "go").await.unwrap_err();
+        assert_eq!(error.kind(), RunErrorKind::Broken);
+        assert_eq!(error.to_string(), format!("two_at_once/outer: {message}"));
+        assert_eq!(
+            tree(&recorder),
+            [
+                "loom.workflow.run two_at_once ✗ failed",
+                "  loom.workflow.step waits ✗ cancelled (broken)",
+                "  loom.workflow.step outer ✗ failed",
+            ]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_can_not_go_on_lets_no_run_begin() {
+    let breaks = Breaks {
+        room: AtomicUsize::new(0),
+        panics: false,
+    };
+    let (recorder, session) = recorded_by(Loom::builder().backpressure(breaks));
+    let error = session.run(&echo, "go").await.unwrap_err();
+    assert_eq!(error.kind(), RunErrorKind::Broken);
+    assert_eq!(error.error().kind(), ErrorKind::Upstream);
+    assert_eq!(error.to_string(), "the disk is full");
+    assert_eq!(story(&recorder), Vec::<String>::new());
 }

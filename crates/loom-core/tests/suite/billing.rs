@@ -8,8 +8,8 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Branch, Effect, EffectKind, Error, ErrorKind, Gate, Limits, Loom, MemoryJournal, Result,
-    RunContext, Tokens, Verdict,
+    Branch, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Limits, Loom, MemoryJournal,
+    Result, RunContext, RunErrorKind, Tokens, Verdict,
 };
 
 use crate::journaled::{answer_all, run_id};
@@ -31,12 +31,12 @@ fn calls(
         let calls = calls.clone();
         Box::pin(async move {
             for _ in 0..10 {
-                let body = |cx: RunContext| async {
+                let body = |cx: RunContext, ()| async {
                     calls.fetch_add(1, Ordering::Relaxed);
                     { cx }.spend(Tokens::new(30, 30));
                     Ok(())
                 };
-                cx.perform(opus(60), body).await?;
+                cx.perform(opus(60), (), body).await?;
                 match hangs {
                     true => cx.step("tool", &forever, text.clone()).await?,
                     false => cx.step("tool", &echo, text.clone()).await?,
@@ -57,18 +57,18 @@ fn a_run_that_crashed_makes_no_more_calls_than_an_undisturbed_one() {
             let (_, session) = recorded_by(loom.journal(MemoryJournal::default()));
             let (hung, sound) = (calls(&made, true), calls(&made, false));
             let ended = if crashes {
-                let mut run = session.start(&hung, "go");
+                let mut run = session.run(&hung, "go");
                 let id = run.handle().run_id().clone();
                 assert!((&mut run).now_or_never().is_none());
                 drop(run);
-                session.resume::<String, _, _>(&id, &sound).await
+                session.resume(&id, &sound).await
             } else {
                 session.run(&sound, "go").await
             };
             let error = ended.unwrap_err();
             assert_eq!(error.message(), "tokens_max 100 reached");
             assert_eq!(made.load(Ordering::Relaxed), 2, "crashes: {crashes}");
-            let usage = &error.run().unwrap().usage;
+            let usage = &error.report().unwrap().usage;
             assert_eq!((usage.model_calls, usage.input_tokens), (2, Some(60)));
         }
     });
@@ -76,11 +76,12 @@ fn a_run_that_crashed_makes_no_more_calls_than_an_undisturbed_one() {
 
 #[test]
 fn a_model_call_within_a_model_call_ends_instead_of_waiting_for_ever() {
-    for (outer, came_out) in [(60, Ok(())), (100, Err(ErrorKind::Interrupted))] {
+    for (outer, came_out) in [(60, Ok(())), (100, Err(RunErrorKind::Interrupted))] {
         let nested = move |cx: RunContext, _: ()| async move {
-            let body =
-                |cx: RunContext| async move { cx.perform(opus(60), |_| async { Ok(()) }).await };
-            cx.perform(opus(outer), body).await
+            let body = |cx: RunContext, ()| async move {
+                cx.perform(opus(60), (), |_, ()| async { Ok(()) }).await
+            };
+            cx.perform(opus(outer), (), body).await
         };
         let limits = Limits::default().with_tokens_max(100);
         let (recorder, session) = recorded_by(Loom::builder().limits(limits));
@@ -100,14 +101,16 @@ fn calls_beside_each_other_cost_at_most_one_reply_more_than_they_may() {
     let root = move |cx: RunContext, _: ()| {
         let sum = sum.clone();
         async move {
-            let (cx, sum) = (&cx, &sum);
+            let sum = &sum;
             let branch = |i: usize| {
-                Branch::new(cx.perform(opus(0).at_index(i), move |cx| async move {
+                let body = move |cx: RunContext, ()| async move {
                     give_way().await;
                     sum.fetch_add(REPLY, Ordering::Relaxed);
                     cx.spend(Tokens::new(1, 1).costing(REPLY));
                     Ok(())
-                }))
+                };
+                let effect = opus(0).at_index(i);
+                Branch::of_one_effect(move |cx| async move { cx.perform(effect, (), body).await })
             };
             cx.join(10, (0..10).map(branch)).await.map(|_| ())
         }
@@ -115,7 +118,7 @@ fn calls_beside_each_other_cost_at_most_one_reply_more_than_they_may() {
     let limits = Limits::default().with_cost_micro_usd_max(100);
     let (recorder, session) = recorded_by(Loom::builder().limits(limits));
     let error = block_on(session.run(&root, ())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     let spent = spent.load(Ordering::Relaxed);
     assert!((100..=100 + REPLY).contains(&spent), "{spent}");
     assert_eq!(
@@ -136,7 +139,7 @@ impl Gate for Ponders {
         effect.name() == "held"
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, _effect: &Effect) -> Verdict {
         pending().await
     }
 
@@ -149,13 +152,13 @@ impl Gate for Ponders {
 fn a_call_that_is_dropped_while_its_gate_waits_was_never_made() {
     let root = |cx: RunContext, _: ()| async move {
         let held = Effect::new(EffectKind::Model, "held").reserving(100, 0);
-        let held = cx.perform(held, |_| async { Ok(()) });
+        let held = cx.perform(held, (), |_, ()| async { Ok(()) });
         assert!(Box::pin(held).now_or_never().is_none(), "the gate ponders");
-        let body = |cx: RunContext| async move {
+        let body = |cx: RunContext, ()| async move {
             cx.spend(Tokens::new(60, 40));
             Ok(())
         };
-        cx.perform(opus(100), body).await
+        cx.perform(opus(100), (), body).await
     };
     let limits = Limits::default()
         .with_tokens_max(100)
@@ -170,33 +173,31 @@ fn a_call_that_is_dropped_while_its_gate_waits_was_never_made() {
 #[test]
 fn what_is_refused_counts_as_an_effect() {
     let root = |cx: RunContext, _: ()| async move {
-        let refuse = || cx.refuse(Effect::tool("none", "c1"), Error::invalid("no such tool"));
-        let kinds: Vec<_> = (0..3).map(|_| refuse().kind()).collect();
-        assert_eq!(
-            kinds,
-            [
-                ErrorKind::Invalid,
-                ErrorKind::Invalid,
-                ErrorKind::Interrupted
-            ]
-        );
-        Ok::<_, Error>(())
+        loop {
+            let none = Effect::tool("none", "c1");
+            let refused = cx.refuse(none, Error::invalid("no such tool")).await;
+            match refused.kind() {
+                ErrorKind::Invalid => (),
+                _ => return Err::<(), _>(refused),
+            }
+        }
     };
     let limits = Limits::default().with_effects_max(3);
     let (recorder, session) = recorded_by(Loom::builder().limits(limits));
-    block_on(session.run(&root, ())).unwrap();
+    let error = block_on(session.run(&root, ())).unwrap_err();
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(limits_noted(&recorder), ["function effects_max 3"]);
     assert_eq!(tree(&recorder).len(), 3);
 }
 
 /// Calls a model that asks whether it should before it spends anything.
 async fn asks_within_a_call(cx: RunContext, _: ()) -> Result<bool> {
-    let body = |cx: RunContext| async move {
+    let body = |cx: RunContext, ()| async move {
         let sure: bool = cx.ask("sure", "sure?").await?;
         cx.spend(Tokens::new(3, 4));
         Ok(sure)
     };
-    cx.perform(opus(100), body).await
+    cx.perform(opus(100), (), body).await
 }
 
 /// Pauses within its one model call, and makes it when it goes on.
@@ -205,8 +206,8 @@ fn assert_made_when_it_goes_on(limits: Limits) {
         let loom = Loom::builder().limits(limits);
         let (_, session) = recorded_by(loom.journal(MemoryJournal::default()));
         let paused = session.run(&asks_within_a_call, ()).await.unwrap_err();
-        assert_eq!(paused.kind(), ErrorKind::Paused);
-        let usage = &paused.run().unwrap().usage;
+        assert_eq!(paused.kind(), RunErrorKind::Paused);
+        let usage = &paused.report().unwrap().usage;
         assert_eq!((usage.model_calls, usage.input_tokens), (0, Some(0)));
         answer_all(&session, &paused, true).await;
         let id = run_id(&paused);
@@ -234,12 +235,12 @@ fn made_telling(told: Tokens) -> u32 {
         let made = counted.clone();
         async move {
             for _ in 0..100 {
-                let body = |cx: RunContext| async {
+                let body = |cx: RunContext, ()| async {
                     made.fetch_add(1, Ordering::Relaxed);
                     { cx }.spend(told);
                     Ok(())
                 };
-                cx.perform(opus(100), body).await?;
+                cx.perform(opus(100), (), body).await?;
             }
             Ok::<_, Error>(text)
         }

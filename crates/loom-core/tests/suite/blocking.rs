@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use loom_core::{
-    ErrorKind, IntoStep, Loom, Recorder, Result, RunContext, Session, StopFlag, blocking,
-    blocking_until, step,
+    CancelReason, ErrorKind, IntoStep, Loom, Recorder, Result, RunContext, RunErrorKind, Session,
+    StopFlag, blocking, blocking_until, step,
 };
 use tokio::sync::oneshot;
 
@@ -87,7 +87,7 @@ async fn its_error_is_the_steps_and_is_retried_like_any_other() {
         .backoff(Duration::ZERO, Duration::ZERO);
     let error = session.run(&parse, "seven").await.unwrap_err();
     assert_eq!(
-        (error.kind(), error.message()),
+        (error.error().kind(), error.message()),
         (ErrorKind::Failed, "invalid digit found in string")
     );
     assert_eq!(*calls.lock().unwrap(), 3);
@@ -103,7 +103,7 @@ async fn f059_a_panic_in_it_is_an_error_and_its_thread_is_free_again() {
     for _ in 0..3 {
         let error = session.run(&blocking(breaks), 7u32).await.unwrap_err();
         assert_eq!(
-            (error.kind(), error.message()),
+            (error.error().kind(), error.message()),
             (ErrorKind::Panicked, "no 7 today")
         );
     }
@@ -116,18 +116,21 @@ async fn f062_a_cancelled_run_ends_without_its_thread_which_is_counted_and_cappe
     let (mut held, body) = held();
     let (recorder, loom, session) = watched(1);
     let body = blocking(body);
-    let mut run = session.start(&body, 1u32);
+    let mut run = session.run(&body, 1u32);
     assert!((&mut run).now_or_never().is_none());
     held.begun.recv().await.unwrap();
     run.handle().cancel();
-    assert_eq!(run.await.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        run.await.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(
         tree(&recorder),
         ["loom.workflow.run function ✗ cancelled (requested)"]
     );
     assert_eq!((loom.running(), loom.blocking_running()), (0, 1));
 
-    let mut next = session.start(&body, 2u32);
+    let mut next = session.run(&body, 2u32);
     for _ in 0..10 {
         assert!((&mut next).now_or_never().is_none(), "there is no room");
         give_way().await;
@@ -154,7 +157,10 @@ async fn f062_a_deadline_does_not_wait_for_it() {
     let (session, body) = (session.deadline(MINUTE), blocking(body));
     let run = session.run(&body, 1u32);
     let (result, ()) = futures::join!(run, a_minute_after(&mut held));
-    assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        result.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(loom.blocking_running(), 1);
     drop(held);
     none_running(&loom).await;
@@ -167,7 +173,7 @@ async fn f062_a_timeout_does_not_wait_for_it() {
     let body = step(blocking(body)).timeout(MINUTE);
     let run = session.run(&body, 1u32);
     let (result, ()) = futures::join!(run, a_minute_after(&mut held));
-    assert_eq!(result.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(result.unwrap_err().error().kind(), ErrorKind::Timeout);
     assert_eq!(loom.blocking_running(), 1);
     drop(held);
     none_running(&loom).await;
@@ -188,7 +194,7 @@ async fn f062_it_is_told_to_stop() {
     };
     let (_, loom, session) = watched(1);
     let spins = blocking_until(spins);
-    let mut run = session.start(&spins, ());
+    let mut run = session.run(&spins, ());
     assert!((&mut run).now_or_never().is_none());
     assert_eq!(begun.recv().await, Some(false), "nobody gave up yet");
     drop(run);
@@ -220,10 +226,13 @@ fn what_waits_for_a_thread_when_its_run_is_cancelled_never_begins() {
             Ok::<_, loom_core::Error>(n)
         });
         let (_, loom, session) = watched(8);
-        let mut run = session.start(&counts, 1u32);
+        let mut run = session.run(&counts, 1u32);
         assert!((&mut run).now_or_never().is_none());
         run.handle().cancel();
-        assert_eq!(run.await.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(
+            run.await.unwrap_err().kind(),
+            RunErrorKind::Cancelled(CancelReason::Requested)
+        );
         drop(keep);
         occupied.await.unwrap().unwrap_err();
         none_running(&loom).await;

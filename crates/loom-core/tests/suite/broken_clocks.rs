@@ -44,7 +44,8 @@ fn record(at: std::ops::Range<usize>) -> (Recorder, Result<String>) {
         at,
     };
     let (recorder, session) = recorded_by(Loom::builder().ids(CountingIds::default()).clock(clock));
-    let output = block_on(session.run(&eventful, "go")).map(|it| it.output);
+    let ended = block_on(session.run(&eventful, "go"));
+    let output = ended.map(|it| it.output).map_err(Error::from);
     (recorder, output)
 }
 

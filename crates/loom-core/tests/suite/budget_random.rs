@@ -10,8 +10,8 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, EffectKind, Error, Event, EventKind, Gate, Limits, Loom, Observer, Result, RunContext,
-    Tokens, Verdict,
+    Effect, EffectKind, EffectView, Error, ErrorKind, Event, EventKind, Gate, Limits, Loom,
+    Observer, Result, RunContext, RunErrorKind, Tokens, Verdict,
 };
 use proptest::prelude::*;
 use tokio::sync::Notify;
@@ -86,7 +86,7 @@ impl Gate for Ends {
         effect.name() == "denied"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         let index: usize = effect.at().unwrap().parse().unwrap();
         self.0[index].notified().await;
         Verdict::deny("no")
@@ -127,7 +127,7 @@ impl<'a> Play<'a> {
         };
         let effect = Effect::new(EffectKind::Model, name).at_index(index);
         let ends = self.ends;
-        let body = move |cx: RunContext| async move {
+        let body = move |cx: RunContext, ()| async move {
             ends.0[index].notified().await;
             match fate {
                 Fate::Takes(tokens) => cx.spend(Tokens::new(tokens, 0)),
@@ -136,7 +136,7 @@ impl<'a> Play<'a> {
             }
             Ok(())
         };
-        let future = self.cx.perform(effect.reserving(wants, 0), body);
+        let future = self.cx.perform(effect.reserving(wants, 0), (), body);
         self.calls.push(Call {
             future: Some(future.boxed()),
             woken: Arc::new(Woken(AtomicBool::new(true))),
@@ -194,7 +194,7 @@ impl<'a> Play<'a> {
                 self.excess += took.saturating_sub(held);
             }
             None => {
-                assert!(result.unwrap_err().is_tree_wide());
+                assert_eq!(result.unwrap_err().kind(), ErrorKind::Stopped);
                 assert!(self.refused || self.open() == 0, "others could give back");
                 assert!(self.refused || self.used >= TOKENS_MAX, "some was left");
                 self.refused = true;
@@ -238,7 +238,8 @@ impl<'a> Play<'a> {
     }
 }
 
-fn play(cx: &RunContext, ends: &Ends, opened: &Opened, ops: &[Op]) {
+/// Whether the limit was reached.
+fn play(cx: &RunContext, ends: &Ends, opened: &Opened, ops: &[Op]) -> bool {
     let mut play = Play {
         cx,
         ends,
@@ -268,6 +269,7 @@ fn play(cx: &RunContext, ends: &Ends, opened: &Opened, ops: &[Op]) {
         play.calls.iter().all(|it| it.future.is_none()),
         "somebody waits for ever"
     );
+    play.refused
 }
 
 proptest! {
@@ -284,11 +286,18 @@ proptest! {
             .observe(opened.clone())
             .gate(ends.clone())
             .build();
+        let refused = Arc::new(AtomicBool::new(false));
+        let is_refused = refused.clone();
         let root = move |cx: RunContext, _: String| {
-            play(&cx, &ends, &opened, &ops);
+            is_refused.store(play(&cx, &ends, &opened, &ops), Ordering::Relaxed);
             std::future::ready(Ok::<_, Error>(()))
         };
         let played = block_on(loom.session("alice").run(&root, "go"));
-        prop_assert!(played.is_ok(), "{:?}", played.err());
+        let ended = played.map(drop).map_err(|ended| ended.kind());
+        let expected = match refused.load(Ordering::Relaxed) {
+            true => Err(RunErrorKind::Interrupted),
+            false => Ok(()),
+        };
+        prop_assert_eq!(ended, expected);
     }
 }

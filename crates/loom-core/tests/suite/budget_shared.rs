@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
-use loom_core::{Branch, Effect, EffectKind, ErrorKind, Limits, Loom, Result, RunContext, Tokens};
+use loom_core::{
+    Branch, Effect, EffectKind, Limits, Loom, Result, RunContext, RunErrorKind, Tokens,
+};
 
 use crate::recorded::{limits_noted, recorded_by, tree};
 use crate::steps::give_way;
@@ -26,11 +28,11 @@ fn shared(tokens_max: u64, call: fn(usize) -> (u64, u64)) -> Shared {
     let root = move |cx: RunContext, _: String| {
         let sum = sum.clone();
         async move {
-            let (cx, sum) = (&cx, &sum);
+            let sum = &sum;
             let branch = |i: usize| {
                 let (reserves, takes) = call(i);
                 let effect = Effect::new(EffectKind::Model, "opus").at_index(i);
-                let body = move |cx: RunContext| async move {
+                let body = move |cx: RunContext, ()| async move {
                     for _ in 0..i % 7 {
                         give_way().await;
                     }
@@ -38,7 +40,8 @@ fn shared(tokens_max: u64, call: fn(usize) -> (u64, u64)) -> Shared {
                     cx.spend(Tokens::new(takes, 0));
                     Ok(())
                 };
-                Branch::new(cx.perform(effect.reserving(reserves, 0), body))
+                let effect = effect.reserving(reserves, 0);
+                Branch::of_one_effect(move |cx| async move { cx.perform(effect, (), body).await })
             };
             cx.join(100, (0..100).map(branch)).await.map(|_| ())
         }
@@ -48,8 +51,7 @@ fn shared(tokens_max: u64, call: fn(usize) -> (u64, u64)) -> Shared {
     let result = block_on(session.run(&root, "go"));
     tree(&recorder);
     if let Err(error) = &result {
-        assert_eq!(error.kind(), ErrorKind::Interrupted);
-        assert!(error.is_tree_wide());
+        assert_eq!(error.kind(), RunErrorKind::Interrupted);
     }
     Shared {
         used: used.load(Ordering::Relaxed),
@@ -97,7 +99,7 @@ fn cost_and_tokens_bound_each_call_together() {
     async fn calls(cx: RunContext, _: String) -> Result<()> {
         for _ in 0..10 {
             let effect = Effect::new(EffectKind::Model, "opus").reserving(10, 3);
-            cx.perform(effect, |cx| async move {
+            cx.perform(effect, (), |cx, ()| async move {
                 cx.spend(Tokens::new(10, 0).costing(3));
                 Ok(())
             })
@@ -116,7 +118,7 @@ fn cost_and_tokens_bound_each_call_together() {
         let (recorder, session) = recorded_by(Loom::builder().limits(limits));
         let error = block_on(session.run(&calls, "go")).unwrap_err();
         assert_eq!(error.message(), format!("{limit} reached"));
-        let usage = &error.run().unwrap().usage;
+        let usage = &error.report().unwrap().usage;
         assert_eq!(
             (usage.model_calls, usage.cost_micro_usd),
             (calls_made, Some(3 * calls_made))
@@ -129,7 +131,7 @@ fn cost_and_tokens_bound_each_call_together() {
 fn runs_do_not_share_a_budget() {
     async fn call(cx: RunContext, _: String) -> Result<()> {
         let effect = Effect::new(EffectKind::Model, "opus").reserving(10, 0);
-        cx.perform(effect, |cx| async move {
+        cx.perform(effect, (), |cx, ()| async move {
             cx.spend(Tokens::new(10, 0));
             Ok(())
         })

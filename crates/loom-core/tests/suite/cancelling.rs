@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::executor::block_on;
-use loom_core::{
-    CancelReason, Effect, EffectKind, Ending, Error, ErrorKind, Happened, Result, RunContext,
-};
+use loom_core::{CancelReason, Effect, EffectKind, Happened, Result, RunContext, RunErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::recorded::{recorded, story, tree};
@@ -16,7 +14,7 @@ use crate::steps::{echo, forever};
 async fn stuck(cx: RunContext, text: String) -> Result<String> {
     let text = cx.step("before", &echo, text).await?;
     let run = Effect::new(EffectKind::Agent, "agent");
-    cx.perform(run, |cx| async move {
+    cx.perform(run, (), |cx, ()| async move {
         let (left, right) = futures::join!(
             cx.step("left", &forever, "l"),
             cx.step("right", &forever, "r")
@@ -36,46 +34,33 @@ fn stuck_and_stopped(why: &str) -> [String; 5] {
     ]
 }
 
-fn ending(error: &Error) -> Ending {
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    error.ending()
-}
+const REQUESTED: RunErrorKind = RunErrorKind::Cancelled(CancelReason::Requested);
 
 #[test]
 fn a_run_that_is_cancelled_before_it_starts_opens_nothing() {
     let (recorder, session) = recorded();
-    let run = session.start(&stuck, "go");
+    let run = session.run(&stuck, "go");
     run.handle().cancel();
     let error = block_on(run).unwrap_err();
-    assert_eq!(
-        ending(&error),
-        Ending::Cancelled {
-            why: CancelReason::Requested
-        }
-    );
+    assert_eq!(error.kind(), REQUESTED);
     assert_eq!(error.to_string(), "the run was cancelled (requested)");
-    assert_eq!(error.run().unwrap().visited, Vec::<String>::new());
+    assert_eq!(error.report().unwrap().visited, Vec::<String>::new());
     assert_eq!(story(&recorder), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_cancels_a_run_that_waits() {
     let (recorder, session) = recorded();
-    let run = session.start(&stuck, "go");
+    let run = session.run(&stuck, "go");
     let handle = run.handle();
     let (outcome, ()) = futures::join!(run, async {
         sleep(Duration::from_secs(60)).await;
         handle.clone().cancel();
     });
     let error = outcome.unwrap_err();
-    assert_eq!(
-        ending(&error),
-        Ending::Cancelled {
-            why: CancelReason::Requested
-        }
-    );
-    assert_eq!(error.run().unwrap().visited, ["before"]);
-    assert_eq!(error.run().unwrap().run_id, *handle.run_id());
+    assert_eq!(error.kind(), REQUESTED);
+    assert_eq!(error.report().unwrap().visited, ["before"]);
+    assert_eq!(error.report().unwrap().run_id, *handle.run_id());
     assert_eq!(tree(&recorder), stuck_and_stopped("requested"));
 }
 
@@ -87,13 +72,13 @@ fn a_handle_wakes_a_run_from_another_thread() {
         running.send(()).unwrap();
         forever(String::new())
     };
-    let run = session.start(&step, "go");
+    let run = session.run(&step, "go");
     let handle = run.handle();
     let canceller = std::thread::spawn(move || {
         is_running.recv().unwrap();
         handle.cancel();
     });
-    assert_eq!(block_on(run).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(block_on(run).unwrap_err().kind(), REQUESTED);
     canceller.join().unwrap();
     assert_eq!(
         tree(&recorder),
@@ -106,18 +91,13 @@ fn a_run_that_cancels_itself_opens_nothing_more() {
     async fn stops_itself(cx: RunContext, text: String) -> Result<String> {
         assert_eq!(cx.handle().run_id(), cx.root_run_id());
         cx.handle().cancel();
-        let error = cx.step("late", &echo, text).await.unwrap_err();
-        assert_eq!(error.to_string(), "stops_itself: the run was cancelled");
-        Err(error)
+        assert!(cx.is_stopping());
+        let _ = cx.step("late", &echo, text).await;
+        unreachable!("the refusal gives way, and the body is dropped")
     }
     let (recorder, session) = recorded();
     let error = block_on(session.run(&stops_itself, "go")).unwrap_err();
-    assert_eq!(
-        ending(&error),
-        Ending::Cancelled {
-            why: CancelReason::Requested
-        }
-    );
+    assert_eq!(error.kind(), REQUESTED);
     assert_eq!(
         tree(&recorder),
         ["loom.workflow.run stops_itself ✗ cancelled (requested)"]
@@ -133,7 +113,7 @@ fn a_run_that_cancels_itself_and_waits_needs_nobody_to_wake_it() {
     let (recorder, session) = recorded();
     let polled_once = session.run(&stops_and_waits, "go").now_or_never();
     let error = polled_once.expect("it ends in its first poll").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.kind(), REQUESTED);
     assert_eq!(
         tree(&recorder),
         ["loom.workflow.run stops_and_waits ✗ cancelled (requested)"]
@@ -168,7 +148,7 @@ fn a_nested_effect_that_cancels_the_run_ends_all_that_is_beside_it() {
 #[test]
 fn a_handle_of_a_run_that_is_over_does_nothing() {
     let (recorder, session) = recorded();
-    let mut run = session.start(&echo, "go");
+    let mut run = session.run(&echo, "go");
     let outcome = (&mut run).now_or_never().unwrap().unwrap();
     run.handle().cancel();
     assert_eq!(outcome.output, "go");
@@ -188,91 +168,28 @@ async fn a_deadline_cancels_each_run_of_the_session_anew() {
         let error = session.run(&stuck, "go").await.unwrap_err();
         assert_eq!(started.elapsed().as_secs(), 5);
         assert_eq!(
-            ending(&error),
-            Ending::Cancelled {
-                why: CancelReason::Deadline
-            }
+            error.kind(),
+            RunErrorKind::Cancelled(CancelReason::Deadline)
         );
         assert_eq!(error.to_string(), "the run was cancelled (deadline)");
-        assert_eq!(error.run().unwrap().visited, ["before"]);
+        assert_eq!(error.report().unwrap().visited, ["before"]);
         assert_eq!(tree(&recorder), stuck_and_stopped("deadline"));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_opens_after_the_deadline_even_before_the_run_gives_way() {
-    async fn busy(cx: RunContext, text: String) -> Result<String> {
-        // Time passes, as it does while a body computes, and nobody else is polled.
-        assert!(
-            tokio::time::advance(Duration::from_secs(6))
-                .now_or_never()
-                .is_none()
-        );
-        cx.step("late", &echo, text).await
-    }
-    let (recorder, session) = recorded();
-    let session = session.deadline(Duration::from_secs(5));
-    let error = session.run(&busy, "go").await.unwrap_err();
-    assert_eq!(error.to_string(), "busy: the run's deadline has passed");
-    assert_eq!(
-        tree(&recorder),
-        ["loom.workflow.run busy ✗ cancelled (deadline)"]
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_run_within_its_deadline_completes() {
-    async fn slow(text: String) -> Result<String> {
-        sleep(Duration::from_secs(4)).await;
-        Ok(text)
-    }
-    let (recorder, session) = recorded();
-    let session = session.deadline(Duration::from_secs(5));
-    assert_eq!(session.run(&slow, "go").await.unwrap().output, "go");
-    assert_eq!(tree(&recorder), ["loom.workflow.run slow"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_as_long_as_there_is_one_never_passes() {
-    async fn long(text: String) -> Result<String> {
-        sleep(Duration::from_secs(86_400)).await;
-        Ok(text)
-    }
-    let (_, session) = recorded();
-    let session = session.deadline(Duration::MAX);
-    assert_eq!(session.run(&long, "go").await.unwrap().output, "go");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_that_has_passed_already_opens_nothing() {
-    let (recorder, session) = recorded();
-    let session = session.deadline(Duration::ZERO);
-    let error = session.run(&echo, "go").await.unwrap_err();
-    assert_eq!(
-        ending(&error),
-        Ending::Cancelled {
-            why: CancelReason::Deadline
-        }
-    );
-    assert_eq!(story(&recorder), Vec::<String>::new());
 }
 
 #[test]
 fn ten_thousand_runs_that_wait_are_all_cancelled_and_each_closes_once() {
     let (recorder, session) = recorded();
-    let mut runs: Vec<_> = (0..10_000).map(|_| session.start(&forever, "go")).collect();
+    let mut runs: Vec<_> = (0..10_000).map(|_| session.run(&forever, "go")).collect();
     for run in &mut runs {
         assert!(run.now_or_never().is_none());
         run.handle().cancel();
     }
     let outcomes = block_on(futures::future::join_all(runs));
-    let requested = Ending::Cancelled {
-        why: CancelReason::Requested,
-    };
     assert!(
         outcomes
             .iter()
-            .all(|it| ending(it.as_ref().unwrap_err()) == requested)
+            .all(|it| it.as_ref().unwrap_err().kind() == REQUESTED)
     );
     let said = recorder.events().into_iter().map(|it| match it.what {
         Happened::Opened { .. } => "opened".to_owned(),
@@ -325,4 +242,50 @@ fn what_is_dropped_with_a_reason_closes_with_it_and_the_rest_goes_on() {
     }
     expected.push("  loom.workflow.step after".to_owned());
     assert_eq!(tree(&recorder), expected);
+}
+
+#[test]
+fn a_body_that_cancels_its_run_and_returns_is_cancelled_all_the_same() {
+    async fn cancels(cx: RunContext, text: String) -> Result<String> {
+        cx.handle().cancel();
+        Ok(text)
+    }
+    async fn root(cx: RunContext, text: String) -> Result<String> {
+        cx.step("cancels", &cancels, text).await
+    }
+    let (recorder, session) = recorded();
+    let error = block_on(session.run(&root, "go")).unwrap_err();
+    assert_eq!(error.kind(), REQUESTED);
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run root ✗ cancelled (requested)",
+            "  loom.workflow.step cancels",
+        ]
+    );
+}
+
+#[test]
+fn a_body_that_swallows_what_the_door_says_of_the_end_changes_nothing() {
+    async fn swallows(cx: RunContext, text: String) -> Result<String> {
+        cx.handle().cancel();
+        let late = cx.step("late", &echo, text.clone()).now_or_never();
+        assert!(late.is_none(), "the refusal gives way");
+        Ok(text)
+    }
+    async fn root(cx: RunContext, text: String) -> Result<String> {
+        let swallowed = cx.step("swallows", &swallows, text).await;
+        Ok(swallowed.unwrap_or_else(|stopped| stopped.to_string()))
+    }
+    let (recorder, session) = recorded();
+    let error = block_on(session.run(&root, "go")).unwrap_err();
+    assert_eq!(error.kind(), REQUESTED);
+    assert_eq!(error.to_string(), "the run was cancelled (requested)");
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run root ✗ cancelled (requested)",
+            "  loom.workflow.step swallows",
+        ]
+    );
 }

@@ -1,37 +1,145 @@
-//! A call that is refused because what it stands below closes just then, in another thread, has taken
-//! nothing.
+//! What happens to an effect that closes just then, in another thread: what is told of it comes
+//! before its closing, and a call below it that is refused has taken nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn, yield_now};
 
+use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Backpressure, Effect, EffectKind, Error, Event, EventKind, Limits, Loom, Observer,
-    Result, RunContext, Tokens,
+    Attributes, Backpressure, Effect, EffectKind, Error, Event, EventKind, Limits, Loom, Note,
+    Observer, OwnedEvent, Recorder, Result, Run, RunContext, Tokens,
 };
 
-use crate::steps::echo;
+use crate::recorded::{recorded_by, story, tree};
+use crate::steps::forever;
 
-/// Is told of the opening of `slow` until it may go on; nothing else opens beside it meanwhile.
+/// Is told of the note `slow` until it may go on.
 struct Holds {
     telling: Sender<()>,
     go_on: Mutex<Receiver<()>>,
-    notes: Arc<AtomicUsize>,
 }
 
 impl Observer for Holds {
     fn on_event(&self, event: &Event<'_>) {
-        match event.kind {
-            EventKind::Noted { .. } => drop(self.notes.fetch_add(1, Ordering::SeqCst)),
-            EventKind::Opened { .. } if event.effect().name() == "slow" => {
-                self.telling.send(()).unwrap();
-                self.go_on.lock().unwrap().recv().unwrap();
-            }
-            _ => (),
+        if let EventKind::Noted {
+            note: Note::Custom { name: "slow" },
+            ..
+        } = event.kind
+        {
+            self.telling.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
         }
     }
+}
+
+/// A run whose step closes while another thread tells of it, and what lets that thread go on.
+struct Held {
+    recorder: Recorder,
+    run: Run<'static, String>,
+    release: Sender<()>,
+    teller: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// The step returns, or never ends, once the thread is telling of it.
+fn held(returns: bool) -> Held {
+    let ((telling, told), (release, go_on)) = (channel(), channel());
+    let holds = Holds {
+        telling,
+        go_on: Mutex::new(go_on),
+    };
+    let (told, teller) = (Arc::new(Mutex::new(told)), Arc::new(Mutex::new(None)));
+    let tells = teller.clone();
+    let noted = Arc::new(move |cx: RunContext, text: String| {
+        let (tells, told) = (tells.clone(), told.clone());
+        async move {
+            let teller = cx.clone();
+            *tells.lock().unwrap() = Some(spawn(move || teller.note("slow", &Attributes::new())));
+            told.lock().unwrap().recv().unwrap();
+            match returns {
+                true => Ok::<_, Error>(text),
+                false => forever(text).await,
+            }
+        }
+    });
+    let root = move |cx: RunContext, text: String| {
+        let noted = noted.clone();
+        async move {
+            let kept = Arc::new(Mutex::new(None));
+            let keeps = kept.clone();
+            let noted = move |cx: RunContext, text: String| {
+                *keeps.lock().unwrap() = Some(cx.clone());
+                noted(cx, text)
+            };
+            let text = cx.step("noted", &noted, text).await?;
+            let kept = kept.lock().unwrap().take().unwrap();
+            kept.note("late", &Attributes::new());
+            kept.delta("late");
+            Ok::<_, Error>(text)
+        }
+    };
+    let (recorder, session) = recorded_by(Loom::builder().observe(holds));
+    Held {
+        recorder,
+        run: session.run_owned(Arc::new(root), "go"),
+        release,
+        teller,
+    }
+}
+
+fn joined(teller: &Mutex<Option<JoinHandle<()>>>) {
+    teller.lock().unwrap().take().unwrap().join().unwrap();
+}
+
+#[test]
+fn what_is_told_of_a_step_while_it_closes_comes_before_its_closing_and_nothing_after() {
+    let mut held = held(true);
+    let ended = (&mut held.run).now_or_never();
+    assert!(ended.is_none(), "the run isn't over before all is told");
+    assert_eq!(
+        held.recorder.tree().lines(),
+        [
+            "loom.workflow.run function … open",
+            "  loom.workflow.step noted … open",
+        ]
+    );
+    held.release.send(()).unwrap();
+    assert_eq!(block_on(held.run).unwrap().output, "go");
+    joined(&held.teller);
+    assert_eq!(
+        story(&held.recorder),
+        [
+            "open function",
+            "open function/noted",
+            "note function/noted slow",
+            "close function/noted completed",
+            "close function completed",
+            "settled function",
+        ]
+    );
+}
+
+#[test]
+fn what_is_told_of_a_step_while_its_run_is_dropped_comes_before_its_closing() {
+    let mut held = held(false);
+    assert!((&mut held.run).now_or_never().is_none());
+    drop(held.run);
+    assert_eq!(held.recorder.events().len(), 2, "the last to tell reports");
+    held.release.send(()).unwrap();
+    joined(&held.teller);
+    assert_eq!(
+        story(&held.recorder),
+        [
+            "open function",
+            "open function/noted",
+            "note function/noted slow",
+            "close function/noted cancelled (dropped)",
+            "close function cancelled (dropped)",
+            "settled function",
+        ]
+    );
 }
 
 /// Counts who is about to be let through.
@@ -39,76 +147,53 @@ impl Observer for Holds {
 struct Turnstile(Arc<AtomicUsize>);
 
 impl Backpressure for Turnstile {
-    async fn ready(&self) {
+    async fn ready(&self) -> Result<()> {
         self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 }
 
 /// A model call that reserves all there is, and takes it.
 async fn call(cx: &RunContext) -> Result<()> {
     let effect = Effect::new(EffectKind::Model, "opus").reserving(100, 0);
-    cx.perform(effect, |cx| async move {
+    cx.perform(effect, (), |cx, ()| async move {
         cx.spend(Tokens::new(100, 0));
         Ok(())
     })
     .await
 }
 
-/// Gives way to the other threads until this is so.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        yield_now();
-    }
-}
-
 #[test]
-fn a_call_below_a_step_that_closes_meanwhile_gives_back_what_it_reserved() {
-    let ((telling, told), (release, go_on)) = (channel(), channel());
-    let (notes, turnstile) = (Arc::new(AtomicUsize::new(0)), Turnstile::default());
-    let holds = Holds {
-        telling,
-        go_on: Mutex::new(go_on),
-        notes: notes.clone(),
-    };
-    // The run, its step, the step `slow`, and one call: the refused one is none.
-    let limits = Limits::default().with_tokens_max(100).with_effects_max(4);
-    let loom = Loom::builder().limits(limits).observe(holds);
-    let loom = loom.backpressure(turnstile.clone()).build();
-    let left: Arc<Mutex<Vec<JoinHandle<Result<()>>>>> = Arc::default();
-    let (told, all) = (Arc::new(Mutex::new(told)), left.clone());
-    let closes = Arc::new(move |cx: RunContext, text: String| {
-        let (slow, late, watched) = (cx.clone(), cx.clone(), cx);
-        let mut all = all.lock().unwrap();
-        all.push(spawn(move || {
-            block_on(slow.step::<String, _, _>("slow", &echo, "x")).map(drop)
-        }));
-        told.lock().unwrap().recv().unwrap();
-        let before = turnstile.0.load(Ordering::SeqCst);
-        all.push(spawn(move || block_on(call(&late))));
-        wait_until(|| turnstile.0.load(Ordering::SeqCst) > before);
-        // It has reserved by then, and waits to be opened; else it is refused earlier.
-        (0..10_000).for_each(|_| yield_now());
-        let (notes, release) = (notes.clone(), release.clone());
-        all.push(spawn(move || {
-            wait_until(|| {
-                let before = notes.load(Ordering::SeqCst);
-                watched.note("open", &Attributes::new());
-                notes.load(Ordering::SeqCst) == before
-            });
-            release.send(()).map_err(Error::from_any)
-        }));
-        std::future::ready(Ok::<_, Error>(text))
-    });
-    let root = move |cx: RunContext, text: String| {
-        let (closes, left) = (closes.clone(), left.clone());
-        async move {
-            cx.step::<String, _, _>("closes", &*closes, text).await?;
-            let left = std::mem::take(&mut *left.lock().unwrap());
-            let ended = left.into_iter().map(|it| it.join().unwrap().is_ok());
-            // `slow` may end before it is closed from above.
-            assert_eq!(ended.skip(1).collect::<Vec<_>>(), [false, true]);
-            call(&cx).await
-        }
-    };
-    block_on(loom.session("alice").run(&root, "go")).unwrap();
+fn a_call_below_a_step_that_closes_meanwhile_has_either_opened_or_taken_nothing() {
+    for _ in 0..300 {
+        let turnstile = Turnstile::default();
+        // The run, its step and one call: a refused one is none.
+        let limits = Limits::default().with_tokens_max(100).with_effects_max(3);
+        let loom = Loom::builder().limits(limits);
+        let (recorder, session) = recorded_by(loom.backpressure(turnstile.clone()));
+        let left: Arc<Mutex<Option<JoinHandle<Result<()>>>>> = Arc::default();
+        let leaves = left.clone();
+        let closes = Arc::new(move |cx: RunContext, _: ()| {
+            let before = turnstile.0.load(Ordering::SeqCst);
+            let late = move || block_on(call(&cx));
+            *leaves.lock().unwrap() = Some(spawn(late));
+            while turnstile.0.load(Ordering::SeqCst) == before {
+                yield_now();
+            }
+            std::future::ready(Ok::<_, Error>(()))
+        });
+        let root = move |cx: RunContext, _: ()| {
+            let (closes, left) = (closes.clone(), left.clone());
+            async move {
+                cx.step("closes", &*closes, ()).await?;
+                let late = left.lock().unwrap().take().unwrap();
+                let _either = late.join().unwrap();
+                call(&cx).await
+            }
+        };
+        let ended = block_on(session.run(&root, ()));
+        let is_late = |it: &OwnedEvent| it.path == "function/closes/model:opus";
+        let opened = recorder.events().iter().any(is_late);
+        assert_eq!(ended.is_ok(), !opened, "{:?}", tree(&recorder));
+    }
 }

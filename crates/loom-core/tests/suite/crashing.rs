@@ -1,12 +1,13 @@
 //! A run that is dropped anywhere, as a crash would, is resumed and comes to the same end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Branch, Effect, ErrorKind, Info, Journal, JournalRun, Kind, Loom, MemoryJournal, Recorder,
-    Result, RunContext, Runnable, Session,
+    Branch, CancelReason, Effect, Info, Journal, JournalRun, Kind, Loom, MemoryJournal, Recorder,
+    Result, RunContext, RunErrorKind, Runnable, Safety, Session,
 };
 
 use crate::journaled::{Log, Refund, answer_all, run_id, waiting, worker};
@@ -45,14 +46,16 @@ impl Runnable<u32> for Busy {
             }
         };
         let first = cx.step("first", &nests, polls).await?;
-        let tool = Effect::tool("tool", "c1");
+        let tool = Effect::tool("tool", "c1").with_safety(Safety::Idempotent);
         let step = self.step();
-        let called = cx.perform(tool, |cx| async move { step(cx, polls).await });
+        let called = cx.perform(tool, (), |cx, ()| async move { step(cx, polls).await });
         let called = called.await?;
         let (left, right) = (self.step(), self.step());
         let branches = [
-            Branch::new(cx.step("left", &left, polls)),
-            Branch::new(cx.step("right", &right, 2 * polls)),
+            Branch::new(move |cx: RunContext| async move { cx.step("left", &left, polls).await }),
+            Branch::new(
+                move |cx: RunContext| async move { cx.step("right", &right, 2 * polls).await },
+            ),
         ];
         Ok([vec![first, called], cx.join(8, branches).await?].concat())
     }
@@ -63,9 +66,9 @@ impl Runnable<u32> for Busy {
 }
 
 const BODIES: [&str; 4] = [
+    "busy/[0]/left",
+    "busy/[1]/right",
     "busy/first/inner",
-    "busy/left",
-    "busy/right",
     "busy/tool:tool[c1]",
 ];
 
@@ -77,7 +80,7 @@ fn crash_and_resume(
     polls: u32,
 ) -> (Vec<u32>, u32) {
     let (recorder, session) = desk();
-    let mut run = session.start(busy, 1u32);
+    let mut run = session.run(busy, 1u32);
     let id = run.handle().run_id().clone();
     let mut ended = (0..polls).find_map(|_| (&mut run).now_or_never());
     drop(run);
@@ -140,10 +143,10 @@ fn slow_crashes() -> Vec<Vec<String>> {
     let mut noted = Vec::new();
     for polls in 3..80 {
         let journal = Slow::default();
-        let busy = Busy(journal.written.clone());
+        let busy = Busy(journal.0.written.clone());
         let (output, attempts) = crash_and_resume(|| slow_desk(&journal), &busy, polls);
         assert_eq!(output, [1, 1, 1, 2], "dropped after {polls} polls");
-        noted.push(journal.written.take());
+        noted.push(journal.0.written.take());
         if attempts == 1 {
             return noted;
         }
@@ -188,7 +191,7 @@ fn a_run_dropped_before_it_opened_is_not_heard_of() {
     for polls in 0..200 {
         let (recorder, session) = slow_desk(&Slow::default());
         let busy = Busy(Log::default());
-        let mut run = session.start(&busy, 1u32);
+        let mut run = session.run(&busy, 1u32);
         for _ in 0..polls {
             assert!((&mut run).now_or_never().is_none());
         }
@@ -209,7 +212,7 @@ fn a_dropped_run_is_given_back_wherever_it_was_dropped() {
         let busy = Busy(Log::default());
         let (_, session) = slow_desk(&journal);
         for polls in 0..200 {
-            let mut run = session.start(&busy, 1u32);
+            let mut run = session.run(&busy, 1u32);
             let run_id = run.handle().run_id().clone();
             let ended = (0..polls).find_map(|_| (&mut run).now_or_never());
             drop(run);
@@ -218,7 +221,9 @@ fn a_dropped_run_is_given_back_wherever_it_was_dropped() {
                 root: run_id,
             };
             assert!(
-                Journal::claim(&journal, &root).await.is_ok(),
+                Journal::claim(&journal, &root, Duration::from_secs(30))
+                    .await
+                    .is_ok(),
                 "{polls} polls"
             );
             if ended.is_some() {
@@ -258,42 +263,39 @@ fn a_run_resumed_after_a_crash_continues_the_root_span_that_was_lost() {
         Ok(cx.continues().map(|it| it.to_string()))
     }
     let (recorder, session) = worker(&Arc::default());
-    let mut run = session.start(&whence, ());
+    let mut run = session.run(&whence, ());
     let run_id = run.handle().run_id().clone();
     assert!((&mut run).now_or_never().is_none());
     drop(run);
     let lost = recorder.spans()[0].span.to_string();
-    let outcome = block_on(session.resume::<(), _, _>(&run_id, &whence)).unwrap();
+    let outcome = block_on(session.resume(&run_id, &whence)).unwrap();
     assert_eq!(outcome.output, Some(lost));
 }
 
-#[test]
-fn a_run_that_went_on_after_its_answer_waits_no_more() {
+#[tokio::test]
+async fn a_run_that_went_on_after_its_answer_waits_no_more() {
     async fn goes_on(cx: RunContext, _: ()) -> Result<bool> {
         let sure = cx.ask("sure", "go?").await?;
         wait(3).await?;
         Ok(sure)
     }
-    block_on(async {
-        let journal = Arc::new(MemoryJournal::default());
-        let (_, session) = worker(&journal);
-        let scope = session.scope().unwrap();
-        let paused = session.run(&goes_on, ()).await.unwrap_err();
-        answer_all(&session, &paused, true).await;
-        let run = run_id(&paused);
-        let mut resumed = Box::pin(session.resume::<(), _, _>(&run, &goes_on));
-        assert!(resumed.as_mut().now_or_never().is_none(), "it goes on");
-        assert_eq!(waiting(&journal, &scope).await, [], "while it goes on");
-        drop(resumed);
-        assert_eq!(waiting(&journal, &scope).await, [], "after a crash");
-        assert!(
-            session
-                .resume::<(), _, _>(&run, &goes_on)
-                .await
-                .unwrap()
-                .output
-        );
-    });
+    let journal = Arc::new(MemoryJournal::default());
+    let (_, session) = worker(&journal);
+    let scope = session.scope().unwrap();
+    let paused = session.run(&goes_on, ()).await.unwrap_err();
+    answer_all(&session, &paused, true).await;
+    let run = run_id(&paused);
+    let mut resumed = Box::pin(session.resume(&run, &goes_on));
+    assert!(resumed.as_mut().now_or_never().is_none(), "it goes on");
+    assert_eq!(waiting(&journal, &scope).await, [], "while it goes on");
+    drop(resumed);
+    let listed = waiting(&journal, &scope).await;
+    assert_eq!((listed.len(), &listed[0].questions[..]), (1, &[][..]));
+    assert_eq!(
+        listed[0].run_id, run,
+        "after a crash it waits to be resumed"
+    );
+    assert!(session.resume(&run, &goes_on).await.unwrap().output);
 }
 
 #[test]
@@ -311,35 +313,28 @@ fn f049_a_worker_whose_lease_ran_out_records_nothing_more() {
         let loom = || Loom::builder().journal(journal.clone());
         let (first, session) = recorded_by(loom());
         let session = session.id("desk");
-        let mut slow = session.start(&step_by_step, 2u32);
+        let mut slow = session.run(&step_by_step, 2u32);
         let run = slow.handle().run_id().clone();
         assert!((&mut slow).now_or_never().is_none(), "it waits in its step");
 
         let (second, other) = recorded_by(loom());
         let other = other.id("desk");
-        let outcome = other
-            .resume::<u32, _, _>(&run, &step_by_step)
-            .await
-            .unwrap();
+        let outcome = other.resume(&run, &step_by_step).await.unwrap();
         assert_eq!(outcome.output, second.spans()[1].span.to_string());
 
         let lost = slow.await.unwrap_err();
-        assert_eq!(lost.kind(), ErrorKind::Internal);
         assert_eq!(
-            lost.to_string(),
-            format!("step_by_step/who: the run {run} was taken over by another worker")
+            lost.kind(),
+            RunErrorKind::Cancelled(CancelReason::TakenOver)
         );
         assert_eq!(
             first.tree().lines(),
             [
-                "loom.workflow.run step_by_step ✗ failed",
-                "  loom.workflow.step who ✗ failed"
+                "loom.workflow.run step_by_step ✗ cancelled (taken_over)",
+                "  loom.workflow.step who ✗ cancelled (taken_over)"
             ]
         );
-        let again = other
-            .resume::<u32, _, _>(&run, &step_by_step)
-            .await
-            .unwrap();
+        let again = other.resume(&run, &step_by_step).await.unwrap();
         assert_eq!(again.output, outcome.output, "the winner's stays");
     });
 }

@@ -3,8 +3,13 @@
 use std::error::Error as _;
 use std::sync::Mutex;
 
+use futures::FutureExt;
 use futures::executor::block_on;
-use loom_core::{CancelReason, Effect, EffectKind, Error, ErrorKind, Result, RunContext, Runnable};
+use futures::future::BoxFuture;
+use loom_core::{
+    Effect, EffectKind, Error, ErrorKind, Recorder, Result, RunContext, RunError, RunErrorKind,
+    Runnable,
+};
 
 use crate::recorded::{recorded, story, tree};
 use crate::steps::{echo, fail};
@@ -12,47 +17,30 @@ use crate::steps::{echo, fail};
 #[test]
 fn every_kind_of_error_closes_the_spans_it_passes_with_the_ending_of_the_table() {
     let table = [
-        (ErrorKind::Failed, "failed"),
-        (ErrorKind::Upstream, "failed"),
-        (ErrorKind::Timeout, "failed"),
-        (ErrorKind::Invalid, "failed"),
-        (ErrorKind::Denied, "denied"),
-        (ErrorKind::Interrupted, "interrupted"),
-        (ErrorKind::Cancelled, "cancelled (requested)"),
-        (ErrorKind::Paused, "paused"),
-        (ErrorKind::Panicked, "failed"),
-        (ErrorKind::Internal, "failed"),
+        (ErrorKind::Failed, RunErrorKind::Failed),
+        (ErrorKind::Upstream, RunErrorKind::Failed),
+        (ErrorKind::Timeout, RunErrorKind::Failed),
+        (ErrorKind::Invalid, RunErrorKind::Failed),
+        (ErrorKind::Denied, RunErrorKind::Denied),
+        (ErrorKind::LimitReached, RunErrorKind::Interrupted),
+        (ErrorKind::Panicked, RunErrorKind::Failed),
     ];
-    for (kind, ending) in table {
-        let error = Error::new(kind, "broken");
-        assert_eq!(
-            tree_of_a_run_that_ends_with(error),
-            ended(ending),
-            "{kind:?}"
-        );
+    for (kind, ended) in table {
+        let (recorder, error) = run_that_fails_with(Error::new(kind, "broken"));
+        assert_eq!((error.kind(), error.error().kind()), (ended, kind));
+        assert_eq!(tree(&recorder), closed_as(ended.as_str()), "{kind:?}");
     }
 }
 
 #[test]
-fn a_cancelled_effect_closes_with_the_reason_its_error_carries() {
-    let table = [
-        (CancelReason::Requested, "cancelled (requested)"),
-        (CancelReason::Deadline, "cancelled (deadline)"),
-        (CancelReason::TimedOut, "cancelled (timed_out)"),
-        (CancelReason::SiblingFailed, "cancelled (sibling_failed)"),
-        (CancelReason::LimitReached, "cancelled (limit_reached)"),
-        (CancelReason::Paused, "cancelled (paused)"),
-        (CancelReason::Dropped, "cancelled (dropped)"),
-        (CancelReason::ProcessDied, "cancelled (process_died)"),
-    ];
-    for (why, ending) in table {
-        let error = Error::cancelled(why, "stopped");
-        assert_eq!(
-            tree_of_a_run_that_ends_with(error),
-            ended(ending),
-            "{why:?}"
-        );
-    }
+fn a_forged_stopped_error_is_an_ordinary_failure() {
+    let (recorder, error) = run_that_fails_with(Error::new(ErrorKind::Stopped, "forged"));
+    assert_eq!(
+        (error.kind(), error.error().kind(), error.message()),
+        (RunErrorKind::Failed, ErrorKind::Failed, "forged")
+    );
+    assert!(!error.error().is_retryable());
+    assert_eq!(tree(&recorder), closed_as("failed"));
 }
 
 /// Gives this error out of a step.
@@ -64,19 +52,17 @@ impl Runnable<String> for Gives {
     async fn run(&self, cx: &RunContext, _: String) -> Result<String> {
         let error = self.0.lock().unwrap().take().unwrap();
         let inner = Effect::new(EffectKind::Step, "inner");
-        cx.perform(inner, |_| async { Err(error) }).await
+        cx.perform(inner, (), |_, ()| async { Err(error) }).await
     }
 }
 
-fn tree_of_a_run_that_ends_with(error: Error) -> Vec<String> {
+fn run_that_fails_with(error: Error) -> (Recorder, RunError) {
     let (recorder, session) = recorded();
-    let kind = error.kind();
     let error = block_on(session.run(&Gives(Mutex::new(Some(error))), "go")).unwrap_err();
-    assert_eq!(error.kind(), kind);
-    tree(&recorder)
+    (recorder, error)
 }
 
-fn ended(ending: &str) -> [String; 2] {
+fn closed_as(ending: &str) -> [String; 2] {
     [
         format!("loom.workflow.run function ✗ {ending}"),
         format!("  loom.workflow.step inner ✗ {ending}"),
@@ -156,7 +142,7 @@ fn an_error_of_another_type_fails_the_step_and_is_kept_as_the_source() {
     }
     let (recorder, session) = recorded();
     let error = block_on(session.run(&parse, "seven")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert_eq!(error.error().kind(), ErrorKind::Failed);
     assert_eq!(error.to_string(), "parse: invalid digit found in string");
     assert!(error.source().unwrap().is::<std::num::ParseIntError>());
     assert_eq!(tree(&recorder), ["loom.workflow.run parse ✗ failed"]);
@@ -167,12 +153,12 @@ fn an_error_carries_the_report_of_what_the_run_did() {
     async fn half(cx: RunContext, text: String) -> Result<String> {
         let text = cx.step("done", &echo, text).await?;
         let tool = Effect::new(EffectKind::Tool, "look");
-        cx.perform(tool, |_| async { Ok(()) }).await?;
+        cx.perform(tool, (), |_, ()| async { Ok(()) }).await?;
         cx.step("undone", &fail, text).await
     }
     let (recorder, session) = recorded();
     let error = block_on(session.run(&half, "go")).unwrap_err();
-    let (report, root) = (error.run().unwrap(), &recorder.spans()[0]);
+    let (report, root) = (error.report().unwrap(), &recorder.spans()[0]);
     assert_eq!(report.run_id, root.run);
     assert_eq!(report.session_id, root.session);
     assert_eq!(report.trace_id, root.trace);
@@ -214,4 +200,60 @@ fn a_future_that_is_never_polled_opens_nothing() {
     assert_eq!(story(&recorder), Vec::<String>::new());
     block_on(session.run(&lazy, "go")).unwrap();
     assert_eq!(tree(&recorder), ["loom.workflow.run lazy"]);
+}
+
+/// How many spans each poll of the run opened.
+fn opened_by_each_poll<F>(program: F) -> Vec<usize>
+where
+    F: Fn(RunContext, ()) -> BoxFuture<'static, Result<()>> + Send + Sync + 'static,
+{
+    let (recorder, session) = recorded();
+    let mut run = session.run(&program, ());
+    let (mut opened, mut before) = (Vec::new(), 0);
+    loop {
+        let ended = (&mut run).now_or_never();
+        let now = recorder.spans().len();
+        opened.push(now - before);
+        before = now;
+        if let Some(ended) = ended {
+            ended.unwrap();
+            return opened;
+        }
+    }
+}
+
+#[test]
+fn the_door_gives_way_once_in_256_effects() {
+    let steps = opened_by_each_poll(|cx, ()| {
+        Box::pin(async move {
+            for _ in 0..1000 {
+                cx.step("step", &echo, "x").await?;
+            }
+            Ok(())
+        })
+    });
+    let nested = opened_by_each_poll(|cx, ()| {
+        let outer = |cx: RunContext, text: String| async move { cx.step("in", &echo, text).await };
+        Box::pin(async move {
+            for _ in 0..500 {
+                cx.step("out", &outer, "x").await?;
+            }
+            Ok(())
+        })
+    });
+    let refused = opened_by_each_poll(|cx, ()| {
+        Box::pin(async move {
+            for _ in 0..1000 {
+                let none = Effect::tool("none", "c1");
+                let error = cx.refuse(none, Error::invalid("no such tool")).await;
+                assert_eq!(error.kind(), ErrorKind::Invalid);
+            }
+            Ok(())
+        })
+    });
+    for opened in [steps, nested, refused] {
+        assert_eq!(opened.iter().sum::<usize>(), 1001);
+        assert_eq!(opened.len(), 4, "{opened:?}");
+        assert!(opened.iter().all(|it| *it <= 256), "{opened:?}");
+    }
 }

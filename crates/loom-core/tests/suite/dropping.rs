@@ -2,8 +2,8 @@
 
 use futures::FutureExt;
 use loom_core::{
-    Effect, EffectKind, Event, Gate, Loom, Observer, Recorder, Result, RunContext, RunId, Session,
-    Settlement, Verdict,
+    Effect, EffectKind, EffectView, Event, Gate, Loom, Observer, Recorder, Result, RunContext,
+    RunId, Session, Settlement, Verdict,
 };
 
 use crate::recorded::{assert_well_formed, recorded, recorded_by, story, tree};
@@ -17,7 +17,7 @@ impl Gate for Ponders {
         "ponders"
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, _effect: &Effect) -> Verdict {
         give_way().await;
         give_way().await;
         Verdict::Allow
@@ -41,8 +41,8 @@ impl Observer for SettlesSlowly {
 async fn busy(cx: RunContext, polls: u32) -> Result<u32> {
     let polls = cx.step("first", &wait, polls).await?;
     let run = Effect::new(EffectKind::Agent, "agent");
-    cx.perform(run, |cx| async move {
-        let tool = cx.perform(Effect::tool("tool", "c1"), |cx| async move {
+    cx.perform(run, (), |cx, ()| async move {
+        let tool = cx.perform(Effect::tool("tool", "c1"), (), |cx, ()| async move {
             cx.step("in_tool", &wait, polls).await
         });
         let (beside, tool) = futures::join!(cx.step("beside", &wait, 2 * polls), tool);

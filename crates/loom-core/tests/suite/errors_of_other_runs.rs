@@ -7,10 +7,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use loom_core::{
     BoxError, Branch, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Result,
-    RunContext, Session, step,
+    RunContext, RunError, Session, step,
 };
-
-use crate::journaled::asked;
 
 /// Two people's: within a run of alice's, one of bob's is begun.
 #[derive(Clone)]
@@ -55,40 +53,41 @@ fn begins<E: From<Error> + Send>(
 /// Begins bob's run beside a question of hers.
 async fn begins_beside(cx: &RunContext, desks: &Desks) -> Result<bool> {
     let branches = [
-        Branch::new(cx.step("ask", &asks, ())),
-        Branch::new(desks.ask_bob()),
+        Branch::new(move |cx: RunContext| async move { cx.step("ask", &asks, ()).await }),
+        Branch::new(move |_| desks.ask_bob()),
     ];
     Ok(cx.join(8, branches).await?[0])
 }
 
 /// Alice's run failed by bob's question, and isn't among those that wait.
-async fn assert_failed(desks: &Desks, error: &Error, words: &str) {
-    assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
+async fn assert_failed(desks: &Desks, error: &RunError, words: &str, begun: usize) {
+    assert_eq!(error.error().kind(), ErrorKind::Failed, "{error}");
     assert_eq!(error.to_string(), words);
-    assert!(error.questions().is_empty() && !error.is_retryable());
-    assert_eq!(error.run().unwrap().session_id.as_str(), "alice's");
+    assert!(error.questions().is_empty() && error.report().is_some());
+    assert_eq!(error.report().unwrap().session_id.as_str(), "alice's");
     let waiting = |session: &Session| {
         let (loom, scope) = (desks.loom.clone(), session.scope().unwrap());
         async move { loom.paused(&scope).await.unwrap().len() }
     };
     assert_eq!(waiting(&desks.alice()).await, 0);
-    assert_eq!(waiting(&desks.bob).await, 1, "bob's own still waits");
+    assert_eq!(waiting(&desks.bob).await, begun, "bob's own still waits");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_question_of_another_run_is_a_failure_of_the_step_that_began_it() {
     macro_rules! fails {
-        ($($error:ty, $words:literal;)*) => {$(
+        ($($error:ty, $words:literal, $begun:literal;)*) => {$(
             let desks = two();
             let wrapped = step(begins::<$error>(&desks)).named("desk").retry(3);
             let error = desks.alice().run(&wrapped, ()).await.unwrap_err();
-            assert_failed(&desks, &error, $words).await;
+            assert_failed(&desks, &error, $words, $begun).await;
         )*};
     }
     fails! {
-        Error, "desk: asks: waits for an answer: sure: sure?";
-        Wrapped, "desk: the other desk";
-        Labelled, "desk: asking bob";
+        Error, "desk: waits for an answer: sure: sure?", 1;
+        // An error of the program's own says nothing of what it holds, and is retried.
+        Wrapped, "desk: the other desk", 3;
+        Labelled, "desk: asking bob", 1;
     }
 }
 
@@ -115,19 +114,58 @@ async fn a_question_of_another_run_is_asked_with_none_of_this_one() {
     };
     let both = step(both).named("both");
     let error = desks.alice().run(&both, ()).await.unwrap_err();
-    let words = "both: asks: waits for an answer: sure: sure?";
-    assert_failed(&desks, &error, words).await;
+    let words = "both: waits for an answer: sure: sure?";
+    assert_failed(&desks, &error, words, 1).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_error_of_another_run_is_among_the_sources_as_it_was() {
-    let desks = two();
-    let begun = step(begins::<Error>(&desks));
-    let error = desks.alice().run(&begun, ()).await.unwrap_err();
-    let source = error.source().unwrap().downcast_ref::<Error>().unwrap();
-    assert_eq!(source.kind(), ErrorKind::Paused);
-    assert_eq!(source.run().unwrap().session_id.as_str(), "bob's");
-    assert_eq!(asked(source), ["asks/sure"]);
+#[test]
+fn the_end_of_another_run_is_not_its_own_source_and_keeps_what_lies_below() {
+    async fn reads(_: ()) -> Result<bool, std::io::Error> {
+        Err(std::io::Error::other("the disk is full"))
+    }
+    let ended = Loom::builder()
+        .build()
+        .session("bob")
+        .run(&reads, ())
+        .now_or_never();
+    let ended = ended.unwrap().unwrap_err();
+    assert_eq!(ended.to_string(), "reads: the disk is full");
+    let error = Error::from(ended);
+    assert_eq!(error.message(), "reads: the disk is full");
+    let source = error.source().unwrap();
+    assert!(source.downcast_ref::<std::io::Error>().is_some());
+    assert!(source.source().is_none());
+}
+
+#[test]
+fn only_what_can_be_judged_from_outside_keeps_its_kind() {
+    let kinds = [
+        (ErrorKind::Failed, ErrorKind::Failed, false),
+        (ErrorKind::Upstream, ErrorKind::Upstream, true),
+        (ErrorKind::Timeout, ErrorKind::Timeout, true),
+        (ErrorKind::Invalid, ErrorKind::Invalid, false),
+        (ErrorKind::Denied, ErrorKind::Failed, false),
+        (ErrorKind::LimitReached, ErrorKind::Failed, false),
+        (ErrorKind::Panicked, ErrorKind::Failed, false),
+        (ErrorKind::Stopped, ErrorKind::Failed, false),
+    ];
+    for (kind, seen, retryable) in kinds {
+        let fails = move |_: ()| {
+            let error = Error::new(kind, "x").retryable(true);
+            std::future::ready(Err::<bool, _>(error))
+        };
+        let ended = Loom::builder()
+            .build()
+            .session("bob")
+            .run(&fails, ())
+            .now_or_never();
+        let error = Error::from(ended.unwrap().unwrap_err());
+        assert_eq!(
+            (error.kind(), error.is_retryable()),
+            (seen, retryable),
+            "{kind:?}"
+        );
+    }
 }
 
 /// An error of a program's own that shows what it was made of.
@@ -175,7 +213,7 @@ fn the_limit_that_ended_another_run_is_a_failure_of_the_effect_that_began_it() {
     }
     async fn begins_another(cx: RunContext, n: u64) -> Result<String> {
         let outer = Effect::new(EffectKind::Step, "outer");
-        let other = cx.perform(outer, |_| async move {
+        let other = cx.perform(outer, (), |_, ()| async move {
             let limits = Limits::default().with_effects_max(0);
             let session = Loom::builder().build().session("bob").limits(limits);
             Ok(session.run(&one, n).await?.output)

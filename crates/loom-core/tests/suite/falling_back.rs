@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 use loom_core::{
     CancelReason, Effect, Error, ErrorKind, Happened, Info, IntoStep, Kind, Result, RunContext,
-    Runnable, key, step,
+    RunErrorKind, Runnable, key, step,
 };
 
 use crate::recorded::{recorded, story, tree};
@@ -63,25 +63,46 @@ fn the_last_error_is_the_one_that_is_given() {
 }
 
 #[test]
-fn no_fallback_is_tried_for_an_error_that_ends_the_tree() {
-    let table: [(fn() -> Error, bool); 10] = [
-        (|| Error::new(ErrorKind::Failed, "x"), true),
-        (|| Error::new(ErrorKind::Upstream, "x"), true),
-        (|| Error::new(ErrorKind::Timeout, "x"), true),
-        (|| Error::invalid("x"), true),
-        (|| Error::new(ErrorKind::Denied, "x"), true),
-        (|| Error::new(ErrorKind::Panicked, "x"), true),
-        (|| Error::new(ErrorKind::Interrupted, "x"), true),
-        (|| Error::cancelled(CancelReason::SiblingFailed, "x"), false),
-        (|| Error::new(ErrorKind::Paused, "x"), false),
-        (|| Error::new(ErrorKind::Internal, "x"), false),
+fn a_fallback_is_tried_whatever_kind_the_error_is_of() {
+    let errors: [fn() -> Error; 8] = [
+        || Error::new(ErrorKind::Failed, "x"),
+        || Error::new(ErrorKind::Upstream, "x"),
+        || Error::new(ErrorKind::Timeout, "x"),
+        || Error::invalid("x"),
+        || Error::new(ErrorKind::Denied, "x"),
+        || Error::new(ErrorKind::Panicked, "x"),
+        || Error::new(ErrorKind::LimitReached, "x"),
+        || Error::new(ErrorKind::Stopped, "x"),
     ];
-    for (error, handled) in table {
+    for error in errors {
         let fails = move |_: String| std::future::ready(Err::<String, _>(error()));
         let (_, session) = recorded();
         let result = block_on(session.run(&step(fails).or_else(shout), "go"));
-        assert_eq!(result.is_ok(), handled, "{:?}", error().kind());
+        assert_eq!(result.unwrap().output, "GO", "{:?}", error().kind());
     }
+}
+
+#[test]
+fn no_fallback_is_tried_once_the_run_ends() {
+    async fn cancels(cx: RunContext, text: String) -> Result<String> {
+        cx.handle().cancel();
+        cx.step("late", &echo, text).await
+    }
+    let (recorder, session) = recorded();
+    let wrapped = step(cancels).or_else(panic);
+    let error = block_on(session.run(&wrapped, "go")).unwrap_err();
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
+    assert_eq!(
+        story(&recorder),
+        [
+            "open cancels",
+            "close cancels cancelled (requested)",
+            "settled cancels"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +145,7 @@ fn f059_a_map_that_panics_fails_its_step() {
     let bad = step(echo).map(|text: String| -> String { panic!("can't map {text}") });
     let error = block_on(session.run(&bad, "go")).unwrap_err();
     assert_eq!(
-        (error.kind(), error.message()),
+        (error.error().kind(), error.message()),
         (ErrorKind::Panicked, "can't map go")
     );
     assert_eq!(tree(&recorder), ["loom.workflow.run echo ✗ failed"]);
@@ -134,7 +155,7 @@ fn f059_a_map_that_panics_fails_its_step() {
 fn an_empty_name_is_refused_and_not_taken_for_none() {
     let (_, session) = recorded();
     let error = block_on(session.run(&step(echo).named(""), "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(error.message(), "the name \"\" is empty");
 }
 
@@ -154,7 +175,7 @@ fn a_named_step_goes_by_its_name_wherever_that_was_given() {
         ]
     );
     let error = block_on(session.run(&step(echo).named("a\nb"), "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
 }
 
 /// An agent without a name of its own.
@@ -165,7 +186,7 @@ impl Runnable<String> for Unnamed {
 
     async fn run(&self, cx: &RunContext, text: String) -> Result<String> {
         let run = Effect::new(loom_core::EffectKind::Agent, "agent");
-        cx.perform(run, |_| async { Ok(text) }).await
+        cx.perform(run, (), |_, ()| async { Ok(text) }).await
     }
 
     fn info(&self) -> Info {

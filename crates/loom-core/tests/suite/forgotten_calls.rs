@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Result, RunContext, RunId,
-    Session, Tokens, Usage,
+    Effect, EffectKind, Error, Limits, Loom, MemoryJournal, Origin, Resolution, Result, RunContext,
+    RunError, RunErrorKind, RunId, Session, Tokens, Usage,
 };
 
 use crate::recorded::recorded_by;
@@ -20,7 +20,7 @@ async fn call(cx: &RunContext, kind: EffectKind) -> Result<bool> {
         EffectKind::Tool => Effect::tool("refund", "c1"),
         _ => Effect::new(kind, "opus").reserving(100, 0),
     };
-    cx.perform(effect, |cx| async move {
+    cx.perform(effect, (), |cx, ()| async move {
         give_way().await;
         if kind == EffectKind::Model {
             cx.spend(Tokens::new(10, 0).costing(1));
@@ -49,13 +49,22 @@ macro_rules! resumed {
     ($limits:expr, $step:expr, $polls:expr) => {
         block_on(async {
             let session = desk($limits);
-            let mut run = session.start(&$step, ());
+            let mut run = session.run(&$step, ());
             let run_id: RunId = run.handle().run_id().clone();
             for _ in 0..$polls {
                 assert!((&mut run).now_or_never().is_none());
             }
             drop(run);
-            let resumed = session.resume::<(), _, _>(&run_id, &$step).await;
+            let mut resumed = session.resume(&run_id, &$step).await;
+            if let Err(paused) = &resumed
+                && let [unfinished] = paused.questions()
+            {
+                assert_eq!(unfinished.origin, Origin::Unfinished);
+                let again = Resolution::RunAgain;
+                let answered = session.answer(&run_id, &unfinished.path, again).await;
+                answered.unwrap();
+                resumed = session.resume(&run_id, &$step).await;
+            }
             resumed.map(|it| it.usage.clone())
         })
     };
@@ -73,9 +82,9 @@ fn a_call_that_was_dropped_counts_when_it_is_made_again() {
 #[test]
 fn a_call_that_was_dropped_is_held_against_the_limits() {
     let none = Limits::default();
-    let refused = |usage: Result<Usage>| {
+    let refused = |usage: Result<Usage, RunError>| {
         let error = usage.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert_eq!(error.kind(), RunErrorKind::Interrupted);
         error.message().to_owned()
     };
     assert_eq!(

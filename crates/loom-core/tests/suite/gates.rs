@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::executor::block_on;
-use loom_core::{Effect, ErrorKind, Gate, Loom, Result, RunContext, Tool, Verdict};
+use loom_core::{
+    CancelReason, Effect, EffectView, Gate, Loom, Result, RunContext, RunErrorKind, Tool, Verdict,
+};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +36,7 @@ impl Gate for Refuses {
         self.name
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         self.asked.lock().unwrap().push(effect.to_string());
         match effect.name().as_str() == self.refused {
             true => Verdict::deny("not today"),
@@ -93,7 +95,7 @@ fn a_refusal_is_recorded_and_neither_the_body_nor_a_later_gate_comes_to_pass() {
         }
     };
     let error = block_on(session.run(&root, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.kind(), RunErrorKind::Denied);
     assert_eq!(error.to_string(), "function/second: strict: not today");
     assert_eq!(
         tree(&recorder),
@@ -141,11 +143,11 @@ fn a_gate_sees_who_what_and_the_very_input_of_a_tool() {
             "sees"
         }
 
-        async fn check(&self, cx: &RunContext, effect: &Effect) -> Verdict {
+        async fn check(&self, view: &EffectView, effect: &Effect) -> Verdict {
             let seen = format!(
                 "{} {effect} {} destructive={} {:?}",
-                cx.user().unwrap(),
-                cx.path(),
+                view.user().unwrap(),
+                view.path(),
                 effect.is_destructive(),
                 effect.input().map(ToString::to_string)
             );
@@ -185,7 +187,7 @@ impl Gate for Thinks {
         "thinks"
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, _effect: &Effect) -> Verdict {
         sleep(Duration::from_secs(self.for_secs)).await;
         Verdict::Allow
     }
@@ -236,14 +238,18 @@ fn a_tool_call_that_a_gate_lets_through_counts() {
             "agrees"
         }
 
-        async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+        async fn check(&self, _view: &EffectView, _effect: &Effect) -> Verdict {
             Verdict::Allow
         }
     }
 
     async fn calls(cx: RunContext, n: u64) -> Result<u64> {
-        cx.perform(Effect::tool("count", "c1"), |_| async move { Ok(n) })
-            .await
+        cx.perform(
+            Effect::tool("count", "c1"),
+            (),
+            |_, ()| async move { Ok(n) },
+        )
+        .await
     }
     let session = Loom::builder().gate(Agrees).build().session("alice");
     let outcome = block_on(session.run(&calls, 1u64)).unwrap();
@@ -260,7 +266,7 @@ async fn a_run_is_cancelled_while_a_gate_waits() {
     let session = session.deadline(Duration::from_secs(60));
     assert_eq!(
         session.run(&echo, "go").await.unwrap_err().kind(),
-        ErrorKind::Cancelled
+        RunErrorKind::Cancelled(CancelReason::Deadline)
     );
     assert_eq!(
         story(&recorder),

@@ -1,4 +1,5 @@
-//! An approved call that was given up has been made: whoever resumes the run is asked anew.
+//! An approved call that was given up may have happened: whoever resumes the run is asked whether it
+//! did, and an approval lets nothing happen twice.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,17 +8,19 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
 use loom_core::{
-    Branch, Error, ErrorKind, Journal, JournalRun, Lease, Loom, MemoryJournal, Result, RunContext,
-    RunId, Scope, Session, Slot, Tool, ToolOutput, step,
+    Branch, CancelReason, Error, ErrorKind, Loom, MemoryJournal, Resolution, Result, RunContext,
+    RunErrorKind, Session, Tool, ToolOutput, step,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::journaled::{Log, answer_all, asked, run_id};
 use crate::steps::give_way;
+use crate::unruly_journals::{Call, Unruly, Wild};
 
 const ASKED: &str = "function/tool:erase[c1]#ask:permissions";
+const UNFINISHED: &str = "function/tool:erase[c1]#unfinished";
 
 /// A destructive tool that notes its calls and then waits until it is told.
 fn erase(log: &Log, go_on: &Arc<Notify>) -> Tool {
@@ -53,19 +56,25 @@ fn desk(journal: &Arc<MemoryJournal>) -> Session {
     loom.session("alice").id("desk")
 }
 
-/// What is asked in two attempts after the first question was granted; the first makes the call and
-/// ends in this way.
+/// What is asked after the first question was granted; the attempt that makes the call ends in this
+/// way.
 macro_rules! asked_after_one_call {
-    ($log:expr, $session:expr, $step:expr, $kind:ident) => {{
+    ($log:expr, $session:expr, $step:expr, $ends:pat) => {{
         let paused = $session.run(&$step, ()).await.unwrap_err();
         assert_eq!(asked(&paused), [ASKED]);
         answer_all(&$session, &paused, true).await;
         let run = run_id(&paused);
-        let given_up = $session.resume::<(), _, _>(&run, &$step).await;
-        assert_eq!(given_up.unwrap_err().kind(), ErrorKind::$kind);
+        let given_up = $session.resume(&run, &$step).await.unwrap_err();
+        assert!(matches!(given_up.kind(), $ends), "{given_up}");
         assert_eq!($log.take(), ["erase"]);
         for _ in 0..2 {
-            let paused = $session.resume::<(), _, _>(&run, &$step).await.unwrap_err();
+            let paused = $session.resume(&run, &$step).await.unwrap_err();
+            assert_eq!(asked(&paused), [UNFINISHED], "{paused}");
+        }
+        let again = $session.answer(&run, UNFINISHED, Resolution::RunAgain);
+        again.await.unwrap();
+        for _ in 0..2 {
+            let paused = $session.resume(&run, &$step).await.unwrap_err();
             assert_eq!(asked(&paused), [format!("{ASKED}#round:2")], "{paused}");
             assert_eq!($log.take(), Vec::<String>::new());
         }
@@ -76,14 +85,19 @@ macro_rules! asked_after_one_call {
 async fn f083_a_call_that_a_time_limit_cut_off_is_asked_about_anew() {
     let (session, log) = (desk(&Arc::default()), Log::default());
     let limited = step(erases(&log)).timeout(Duration::from_secs(1));
-    asked_after_one_call!(log, session, limited, Timeout);
+    asked_after_one_call!(log, session, limited, RunErrorKind::Failed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn f083_a_call_that_the_deadline_cut_off_is_asked_about_anew() {
     let (session, log) = (desk(&Arc::default()), Log::default());
     let session = session.deadline(Duration::from_secs(1));
-    asked_after_one_call!(log, session, erases(&log), Cancelled);
+    asked_after_one_call!(
+        log,
+        session,
+        erases(&log),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +117,12 @@ async fn f083_a_call_that_its_runs_handle_cancelled_is_asked_about_anew() {
             join(call(&tool, &cx), cancels).await.0
         }
     };
-    asked_after_one_call!(log, session, cancelled, Cancelled);
+    asked_after_one_call!(
+        log,
+        session,
+        cancelled,
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +133,7 @@ async fn f083_a_call_that_a_failing_sibling_cut_off_is_asked_about_anew() {
     let joins = move |cx: RunContext, ()| {
         let (tool, calls) = (tool.clone(), calls.clone());
         async move {
-            let (tool, cx, calls) = (&tool, &cx, &calls);
+            let (tool, calls) = (&tool, &calls);
             let fails = async move {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 match calls.len() {
@@ -122,11 +141,14 @@ async fn f083_a_call_that_a_failing_sibling_cut_off_is_asked_about_anew() {
                     _ => Err(Error::new(ErrorKind::Failed, "broken")),
                 }
             };
-            let both = [Branch::new(call(tool, cx)), Branch::new(fails)];
+            let both = [
+                Branch::of_one_effect(|cx| async move { call(tool, &cx).await }),
+                Branch::new(|_| fails),
+            ];
             Ok::<_, Error>(cx.join(2, both).await?.concat())
         }
     };
-    asked_after_one_call!(log, session, joins, Failed);
+    asked_after_one_call!(log, session, joins, RunErrorKind::Failed);
 }
 
 type Left = Arc<Mutex<Option<JoinHandle<Result<String>>>>>;
@@ -155,7 +177,7 @@ fn leaves(tool: Tool, left: &Left) -> impl Fn(RunContext, ()) -> Erased + Send +
 async fn f083_a_call_that_was_left_behind_is_asked_about_anew() {
     let (session, log) = (desk(&Arc::default()), Log::default());
     let leaves = leaves(erase(&log, &Arc::default()), &Left::default());
-    asked_after_one_call!(log, session, leaves, Failed);
+    asked_after_one_call!(log, session, leaves, RunErrorKind::Failed);
 }
 
 /// A journal that notes what is written to a run that was given back.
@@ -165,57 +187,43 @@ struct Watched {
     late: Log,
 }
 
-impl Journal for Watched {
-    async fn claim(&self, run: &JournalRun) -> Result<Lease> {
-        self.given_back.store(false, Ordering::SeqCst);
-        self.kept.claim(run).await
+impl Unruly for Watched {
+    fn inner(&self) -> &MemoryJournal {
+        &self.kept
     }
 
-    fn release(&self, lease: &Lease) {
-        self.given_back.store(true, Ordering::SeqCst);
-        self.kept.release(lease);
-    }
-
-    async fn get(&self, run: &JournalRun, slot: Slot<'_>) -> Result<Option<Value>> {
-        self.kept.get(run, slot).await
-    }
-
-    async fn put(&self, lease: &Lease, slot: Slot<'_>, value: Value) -> Result<()> {
-        if self.given_back.load(Ordering::SeqCst) {
-            self.late.note(format!("{slot:?}"));
+    async fn before(&self, call: Call<'_>) {
+        match call {
+            Call::Claim => self.given_back.store(false, Ordering::SeqCst),
+            Call::Release => self.given_back.store(true, Ordering::SeqCst),
+            Call::Write(batch) if self.given_back.load(Ordering::SeqCst) => {
+                self.late.note(format!("{batch:?}"));
+            }
+            _ => (),
         }
-        self.kept.put(lease, slot, value).await
-    }
-
-    async fn answer(&self, run: &JournalRun, path: &str, value: Value) -> Result<bool> {
-        self.kept.answer(run, path, value).await
-    }
-
-    async fn runs(&self, scope: &Scope) -> Result<Vec<(RunId, Value)>> {
-        self.kept.runs(scope).await
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_left_behind_writes_nothing_after_its_run_was_given_back() {
     let (log, late) = (Log::default(), Log::default());
-    let loom = Loom::builder().journal(Watched {
+    let loom = Loom::builder().journal(Wild(Arc::new(Watched {
         kept: MemoryJournal::default(),
         given_back: AtomicBool::new(false),
         late: late.clone(),
-    });
+    })));
     let session = loom.build().session("alice").id("desk");
     let (go_on, left) = (Arc::new(Notify::new()), Left::default());
     let leaves = leaves(erase(&log, &go_on), &left);
     let paused = session.run(&leaves, ()).await.unwrap_err();
     answer_all(&session, &paused, true).await;
-    let resumed = session.resume::<(), _, _>(&run_id(&paused), &leaves).await;
-    assert_eq!(resumed.unwrap_err().kind(), ErrorKind::Failed);
+    let resumed = session.resume(&run_id(&paused), &leaves).await;
+    assert_eq!(resumed.unwrap_err().error().kind(), ErrorKind::Failed);
     assert_eq!(log.take(), ["erase"]);
 
     go_on.notify_waiters();
     let task = left.lock().unwrap().take().unwrap();
     let error = task.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
     assert_eq!(late.take(), Vec::<String>::new());
 }

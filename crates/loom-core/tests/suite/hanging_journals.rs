@@ -1,25 +1,26 @@
 //! A journal that hangs holds up neither the end of a run nor its output.
 
-use std::sync::Mutex;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{join, pending};
 use loom_core::{
-    CancelReason, ErrorKind, Journal, JournalRun, Lease, Loom, LoomBuilder, MemoryJournal, Result,
-    RunId, Scope, Session, Slot,
+    CancelReason, ErrorKind, Loom, LoomBuilder, MemoryJournal, Result, RunContext, RunErrorKind,
+    RunStatus, Session, step,
 };
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::recorded::{recorded_by, story};
+use crate::recorded::{recorded, recorded_by, story, tree};
 use crate::steps::echo;
+use crate::unruly_journals::{Call, Unruly, Wild};
 
 /// Where a journal hangs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum At {
     Claim,
-    Get,
     FirstSave,
     LastSave,
 }
@@ -27,71 +28,49 @@ enum At {
 /// A journal that hangs.
 struct Hangs {
     at: At,
-    saved: Mutex<u32>,
+    saved: AtomicU32,
     inner: MemoryJournal,
 }
 
 impl Hangs {
     fn at(at: At) -> LoomBuilder {
-        Loom::builder().journal(Self {
+        Loom::builder().journal(Wild(Arc::new(Self {
             at,
-            saved: Mutex::default(),
+            saved: AtomicU32::new(0),
             inner: MemoryJournal::default(),
-        })
-    }
-
-    async fn hang_if(&self, hangs: bool) {
-        if hangs {
-            pending::<()>().await;
-        }
-    }
-
-    /// A run without model calls is saved when it begins and when it ends.
-    fn hangs_in_save(&self) -> bool {
-        let mut saved = self.saved.lock().unwrap();
-        *saved += 1;
-        match self.at {
-            At::Claim | At::Get => false,
-            At::FirstSave => *saved == 1,
-            At::LastSave => *saved > 1,
-        }
+        })))
     }
 }
 
-impl Journal for Hangs {
-    async fn claim(&self, run: &JournalRun) -> Result<Lease> {
-        self.hang_if(self.at == At::Claim).await;
-        self.inner.claim(run).await
+impl Unruly for Hangs {
+    fn inner(&self) -> &MemoryJournal {
+        &self.inner
     }
 
-    fn release(&self, lease: &Lease) {
-        self.inner.release(lease);
-    }
-
-    async fn get(&self, run: &JournalRun, slot: Slot<'_>) -> Result<Option<Value>> {
-        self.hang_if(self.at == At::Get).await;
-        self.inner.get(run, slot).await
-    }
-
-    async fn put(&self, lease: &Lease, slot: Slot<'_>, value: Value) -> Result<()> {
-        self.hang_if(slot == Slot::Run && self.hangs_in_save())
-            .await;
-        self.inner.put(lease, slot, value).await
-    }
-
-    async fn answer(&self, run: &JournalRun, path: &str, value: Value) -> Result<bool> {
-        self.inner.answer(run, path, value).await
-    }
-
-    async fn runs(&self, scope: &Scope) -> Result<Vec<(RunId, Value)>> {
-        self.inner.runs(scope).await
+    /// A run of one step is saved when it begins, when its step ends and when it ends.
+    async fn before(&self, call: Call<'_>) {
+        let hangs = match call {
+            Call::Claim => self.at == At::Claim,
+            Call::Write(batch) => {
+                let before = self.saved.fetch_add(1, Ordering::Relaxed);
+                match self.at {
+                    At::Claim => false,
+                    At::FirstSave => before == 0,
+                    At::LastSave => batch.head.status != RunStatus::Open,
+                }
+            }
+            _ => false,
+        };
+        if hangs {
+            pending::<()>().await;
+        }
     }
 }
 
 /// Why the run was cancelled, and after how many seconds; it is cancelled by hand after two.
 async fn cancelled(session: &Session) -> (CancelReason, u64) {
     let started = Instant::now();
-    let run = session.start(&echo, "go");
+    let run = session.run(&echo, "go");
     let handle = run.handle();
     let by_hand = async {
         sleep(Duration::from_secs(2)).await;
@@ -100,13 +79,15 @@ async fn cancelled(session: &Session) -> (CancelReason, u64) {
     // Measured where the run ends: the sleep beside it may take longer.
     let run = run.map(|it| (it, started.elapsed().as_secs()));
     let ((ended, seconds), ()) = join(run, by_hand).await;
-    let ending = ended.unwrap_err().ending();
-    (ending.cancel_reason().unwrap(), seconds)
+    let RunErrorKind::Cancelled(why) = ended.unwrap_err().kind() else {
+        panic!("it wasn't cancelled")
+    };
+    (why, seconds)
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_and_a_cancel_end_a_run_whose_journal_hangs() {
-    for at in [At::Claim, At::FirstSave, At::Get] {
+    for at in [At::Claim, At::FirstSave] {
         let (_, session) = recorded_by(Hangs::at(at));
         let hurried = session.clone().deadline(Duration::from_secs(1));
         let by_deadline = (CancelReason::Deadline, 1);
@@ -136,5 +117,38 @@ async fn a_finished_output_is_given_though_the_journal_hangs_in_the_last_save() 
         story(&recorder),
         ["open echo", "close echo completed", "settled echo"]
     );
-    assert_eq!(outcome.durable().unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(outcome.durable().unwrap_err().kind(), ErrorKind::Failed);
+}
+
+/// Begins a run of bob's, whose journal hangs.
+async fn begins_another(_: RunContext, text: String) -> Result<String> {
+    let (_, session) = recorded_by(Hangs::at(At::Claim));
+    let hurried = session.run(&echo, text).deadline(Duration::from_millis(50));
+    Ok(hurried.await?.output)
+}
+
+#[tokio::test(start_paused = true)]
+async fn c07_the_deadline_of_another_run_is_an_ordinary_failure_of_the_step_that_began_it() {
+    async fn outer(cx: RunContext, text: String) -> Result<String> {
+        cx.step("inner", &begins_another, text).await
+    }
+    let (recorder, session) = recorded();
+    let error = session.run(&outer, "go").await.unwrap_err();
+    assert_eq!(error.kind(), RunErrorKind::Failed);
+    assert_eq!(error.error().kind(), ErrorKind::Failed);
+    assert_eq!(
+        error.to_string(),
+        "outer/inner: the run was cancelled (deadline)"
+    );
+    assert!(error.source().is_none(), "nothing lies below it");
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run outer ✗ failed",
+            "  loom.workflow.step inner ✗ failed"
+        ]
+    );
+
+    let wrapped = step(begins_another).or_else(echo);
+    assert_eq!(session.run(&wrapped, "go").await.unwrap().output, "go");
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::future::{Ready, ready};
-use loom_core::{Effect, Error, ErrorKind, Loom, Result, RunContext, step};
+use loom_core::{Branch, Effect, Error, ErrorKind, Loom, MemoryJournal, Result, RunContext, step};
 
+use crate::journaled::{answer_all, run_id, worker};
 use crate::recorded::recorded;
 
 type Keys = Arc<Mutex<Vec<String>>>;
@@ -72,7 +73,7 @@ fn the_key_differs_between_effects_between_repeats_and_between_runs() {
             cx.step("pay again", &pay, text.clone()).await?;
             for call in ["c1", "c2"] {
                 let tool = Effect::tool("pay", call);
-                cx.perform(tool, |cx| pay(cx, text.clone())).await?;
+                cx.perform(tool, (), |cx, ()| pay(cx, text.clone())).await?;
             }
             Ok::<_, Error>(text)
         }
@@ -94,7 +95,7 @@ fn the_key_of_a_fallback_s_step_is_not_that_of_the_first_choice_s_even_when_it_i
             let pay = pay.clone();
             async move {
                 let step = Effect::new(loom_core::EffectKind::Step, "pay");
-                cx.perform(step, |cx| pay(cx, text)).await
+                cx.perform(step, (), |cx, ()| pay(cx, text)).await
             }
         }
     };
@@ -123,4 +124,40 @@ fn a_key_is_32_hex_digits() {
         key.bytes()
             .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
     );
+}
+
+#[test]
+fn the_key_stays_the_same_when_a_run_is_resumed() {
+    async fn asks_by_key(cx: RunContext, _: String) -> Result<Vec<String>> {
+        async fn key(cx: RunContext, _: ()) -> Result<String> {
+            let _: bool = cx.ask("sure", cx.idempotency_key()).await?;
+            Ok(cx.idempotency_key())
+        }
+        let branches = ["a", "b"].map(|name| {
+            Branch::new(move |cx: RunContext| async move { cx.step(name, &key, ()).await })
+        });
+        cx.join(8, branches).await
+    }
+    block_on(async {
+        let journal = Arc::new(MemoryJournal::default());
+        let (_, session) = worker(&journal);
+        let paused = session.run(&asks_by_key, "go").await.unwrap_err();
+        let keys: Vec<_> = paused
+            .questions()
+            .iter()
+            .map(|it| it.body.clone())
+            .collect();
+        assert_ne!(keys[0], keys[1]);
+        let (_, session) = worker(&journal);
+        answer_all(&session, &paused, true).await;
+        let outcome = session.resume(&run_id(&paused), &asks_by_key).await;
+        assert_eq!(outcome.unwrap().output, keys);
+        let other = session.run(&asks_by_key, "go").await.unwrap_err();
+        let others = other.questions().iter().map(|it| it.body.clone());
+        assert!(
+            others
+                .clone()
+                .all(|it| !keys.contains(&it) && it.len() == 32)
+        );
+    });
 }

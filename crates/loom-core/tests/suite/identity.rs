@@ -3,7 +3,7 @@
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, EffectKind, ErrorKind, Loom, RecordedSpan, Result, RunContext, Whereabouts,
+    Effect, EffectKind, EffectView, ErrorKind, Loom, RecordedSpan, Result, RunContext,
 };
 use sha2::{Digest, Sha256};
 
@@ -18,7 +18,7 @@ fn nest(cx: RunContext, runs: u32) -> BoxFuture<'static, Result<u32>> {
         }
         let step = |cx: RunContext, runs: u32| async move {
             let run = Effect::new(EffectKind::Agent, "agent");
-            cx.perform(run, |cx| nest(cx, runs - 1)).await
+            cx.perform(run, (), |cx, ()| nest(cx, runs - 1)).await
         };
         cx.step("step", &step, runs).await
     })
@@ -95,7 +95,7 @@ fn a_root_run_and_a_fresh_session_have_ids_of_their_own_in_uuid_version_7() {
 #[test]
 fn a_started_run_is_known_by_its_id_before_it_runs() {
     let (recorder, session) = recorded();
-    let run = session.start(&echo, "go");
+    let run = session.run(&echo, "go");
     let id = run.handle().run_id().clone();
     assert_eq!(block_on(run).unwrap().run_id, id);
     assert_eq!(recorder.spans()[0].run, id);
@@ -154,17 +154,17 @@ fn f052_a_bad_user_or_session_is_an_error_of_the_first_run_and_opens_nothing() {
         ] {
             let (ran, started) = (
                 block_on(session.run(&echo, "go")),
-                block_on(session.start(&echo, "go")),
+                block_on(session.run(&echo, "go")),
             );
             for error in [ran.unwrap_err(), started.unwrap_err()] {
-                assert_eq!(error.kind(), ErrorKind::Invalid);
+                assert_eq!(error.error().kind(), ErrorKind::Invalid);
                 let message = error.message();
                 assert!(message.starts_with(&format!("the {what} id ")), "{message}");
                 assert!(
                     message.ends_with("; give 1 to 256 bytes without control characters"),
                     "{message}"
                 );
-                assert!(error.run().is_none());
+                assert!(error.report().is_none());
             }
         }
         assert_eq!(story(&recorder), Vec::<String>::new());
@@ -175,10 +175,10 @@ fn f052_a_bad_user_or_session_is_an_error_of_the_first_run_and_opens_nothing() {
 fn the_context_knows_its_place() {
     async fn place(cx: RunContext, _: String) -> Result<String> {
         let run = Effect::new(EffectKind::Agent, "support");
-        cx.perform(run, |cx| async move {
+        cx.perform(run, (), |cx, ()| async move {
             let place = |cx: RunContext, _: String| async move {
                 let agent = cx.agent_name().map(ToString::to_string);
-                let parent = cx.parent().map(Whereabouts::path);
+                let parent = cx.parent().map(EffectView::path);
                 Ok::<_, loom_core::Error>(format!(
                     "{} {:?} {:?} {}",
                     cx.path(),

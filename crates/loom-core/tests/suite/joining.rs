@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Branch, Effect, EffectKind, Error, ErrorKind, Limits, Loom, LoomBuilder, MemoryJournal,
-    Recorder, Result, RunContext, Tokens,
+    Branch, CancelReason, Effect, EffectKind, Error, ErrorKind, Limits, Loom, LoomBuilder,
+    MemoryJournal, Recorder, Result, RunContext, RunError, RunErrorKind, Tokens,
 };
 
 use crate::recorded::{recorded_by, story, tree};
@@ -39,12 +39,12 @@ async fn does(cx: RunContext, what: Does, name: &'static str) -> Result<String> 
         }
         Does::ReachesLimit => {
             let call = Effect::new(EffectKind::Model, "opus").reserving(1, 0);
-            let spend = |cx: RunContext| async move {
+            let spend = |cx: RunContext, ()| async move {
                 cx.spend(Tokens::new(1, 0));
                 Ok(())
             };
-            cx.perform(call.clone(), spend).await?;
-            cx.perform(call, spend).await?;
+            cx.perform(call.clone(), (), spend).await?;
+            cx.perform(call, (), spend).await?;
             Ok(name.to_owned())
         }
         Does::Cancels => {
@@ -54,7 +54,7 @@ async fn does(cx: RunContext, what: Does, name: &'static str) -> Result<String> 
     }
 }
 
-type Joined = (Recorder, Result<Vec<String>>);
+type Joined = (Recorder, Result<Vec<String>, RunError>);
 
 /// Joins such branches, at most so many at a time.
 fn joined(loom: LoomBuilder, at_once: usize, branches: &'static [(&'static str, Does)]) -> Joined {
@@ -63,7 +63,10 @@ fn joined(loom: LoomBuilder, at_once: usize, branches: &'static [(&'static str, 
             let cx = &cx;
             let branch = |&(name, what): &(&'static str, Does)| {
                 let effect = Effect::new(EffectKind::Step, name);
-                Branch::new(cx.perform(effect, move |cx| does(cx, what, name)))
+                Branch::new(move |cx: RunContext| async move {
+                    cx.perform(effect, (), move |cx, ()| does(cx, what, name))
+                        .await
+                })
             };
             cx.join(at_once, branches.iter().map(branch)).await
         })
@@ -97,9 +100,9 @@ fn outputs_are_in_order_whatever_ends_first() {
     assert_eq!(
         closed,
         [
-            "close function/b completed",
-            "close function/c completed",
-            "close function/a completed",
+            "close function/[1]/b completed",
+            "close function/[2]/c completed",
+            "close function/[0]/a completed",
             "close function completed",
         ]
     );
@@ -118,16 +121,19 @@ fn so_many_run_at_a_time_begun_in_order() {
                 let (cx, running, highest) = (&cx, &running, &highest);
                 let branch = |i: usize| {
                     let effect = Effect::new(EffectKind::Step, "item").at_index(i);
-                    Branch::new(cx.perform(effect, move |_| async move {
-                        let beside = running.fetch_add(1, Ordering::Relaxed) + 1;
-                        highest.fetch_max(beside, Ordering::Relaxed);
-                        for _ in 0..i % 3 {
+                    Branch::of_one_effect(move |cx: RunContext| async move {
+                        cx.perform(effect, (), move |_, ()| async move {
+                            let beside = running.fetch_add(1, Ordering::Relaxed) + 1;
+                            highest.fetch_max(beside, Ordering::Relaxed);
+                            for _ in 0..i % 3 {
+                                give_way().await;
+                            }
                             give_way().await;
-                        }
-                        give_way().await;
-                        running.fetch_sub(1, Ordering::Relaxed);
-                        Ok(i as u64)
-                    }))
+                            running.fetch_sub(1, Ordering::Relaxed);
+                            Ok(i as u64)
+                        })
+                        .await
+                    })
                 };
                 cx.join(at_once, (0..20).map(branch)).await
             }
@@ -159,16 +165,19 @@ fn who_must_be_alone_runs_beside_nobody() {
             let branch = |i: usize| {
                 let alone = i % 3 == 2;
                 let effect = Effect::new(EffectKind::Step, "item").at_index(i);
-                Branch::new(cx.perform(effect, move |_| async move {
-                    let before = running.fetch_add(1, Ordering::Relaxed);
-                    assert!(!alone || before == 0, "{i} isn't alone");
-                    for _ in 0..3 {
-                        give_way().await;
-                        assert!(!alone || running.load(Ordering::Relaxed) == 1);
-                    }
-                    running.fetch_sub(1, Ordering::Relaxed);
-                    Ok(i as u64)
-                }))
+                Branch::of_one_effect(move |cx: RunContext| async move {
+                    cx.perform(effect, (), move |_, ()| async move {
+                        let before = running.fetch_add(1, Ordering::Relaxed);
+                        assert!(!alone || before == 0, "{i} isn't alone");
+                        for _ in 0..3 {
+                            give_way().await;
+                            assert!(!alone || running.load(Ordering::Relaxed) == 1);
+                        }
+                        running.fetch_sub(1, Ordering::Relaxed);
+                        Ok(i as u64)
+                    })
+                    .await
+                })
                 .alone(alone)
             };
             cx.join(8, (0..12).map(branch)).await
@@ -188,7 +197,7 @@ fn the_first_failure_ends_the_others_and_no_further_one_begins() {
         ("never", Does::Waits(0)),
     ];
     let (recorder, result) = joined(Loom::builder(), 2, branches);
-    assert_eq!(result.unwrap_err().to_string(), "function/bad: broken");
+    assert_eq!(result.unwrap_err().to_string(), "function/[2]/bad: broken");
     assert_eq!(
         endings(&recorder),
         [
@@ -205,8 +214,11 @@ fn a_limit_of_the_tree_ends_the_others_for_that_reason() {
     let branches = &[("stuck", Does::Forever), ("spends", Does::ReachesLimit)];
     let (recorder, result) = joined(loom(), 8, branches);
     let error = result.unwrap_err();
-    assert!(error.is_tree_wide());
-    assert_eq!(error.to_string(), "function/spends: tokens_max 1 reached");
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(
+        error.to_string(),
+        "function/[1]/spends: tokens_max 1 reached"
+    );
     assert_eq!(
         endings(&recorder),
         ["stuck cancelled (limit_reached)", "spends interrupted"]
@@ -222,7 +234,10 @@ fn a_limit_of_the_tree_ends_the_others_for_that_reason() {
 fn who_is_first_to_see_that_the_run_was_cancelled_ends_the_others_for_that() {
     let branches = &[("stuck", Does::Forever), ("sees", Does::Cancels)];
     let (recorder, result) = joined(Loom::builder(), 8, branches);
-    assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        result.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(
         endings(&recorder),
         ["stuck cancelled (requested)", "sees cancelled (requested)"]
@@ -240,13 +255,16 @@ fn a_question_lets_those_that_run_end_and_all_questions_are_in_one_error() {
     ];
     let (recorder, result) = joined(loom, 3, branches);
     let error = result.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
+    assert_eq!(error.kind(), RunErrorKind::Paused);
     let asked: Vec<_> = error
         .questions()
         .iter()
         .map(|it| it.path.as_str())
         .collect();
-    assert_eq!(asked, ["function/asks/asks", "function/asks_too/asks_too"]);
+    assert_eq!(
+        asked,
+        ["function/[0]/asks/asks", "function/[2]/asks_too/asks_too"]
+    );
     assert_eq!(
         endings(&recorder),
         ["asks paused", "goes_on completed", "asks_too paused"]
@@ -266,17 +284,20 @@ fn a_failure_after_a_question_is_what_counts() {
         let cx = &cx;
         let branch = |&(name, what): &(&'static str, Does)| {
             let effect = Effect::new(EffectKind::Step, name);
-            Branch::new(cx.perform(effect, move |cx| async move {
-                let output = does(cx, what, name).await?;
-                Err::<String, _>(Error::invalid(output))
-            }))
+            Branch::new(move |cx: RunContext| async move {
+                cx.perform(effect, (), move |cx, ()| async move {
+                    let output = does(cx, what, name).await?;
+                    Err::<String, _>(Error::invalid(output))
+                })
+                .await
+            })
         };
         cx.join(8, branches.iter().map(branch)).await
     };
     let (recorder, session) = recorded_by(loom);
     let error = block_on(session.run(&root, "go")).unwrap_err();
     assert_eq!(
-        (error.kind(), error.message()),
+        (error.error().kind(), error.message()),
         (ErrorKind::Invalid, "late")
     );
     assert_eq!(
@@ -294,7 +315,9 @@ fn f060_a_join_that_is_dropped_closes_all_its_branches() {
     use futures::FutureExt;
 
     async fn root(cx: RunContext, text: String) -> Result<String> {
-        let stuck = ["a", "b"].map(|name| Branch::new(cx.step(name, &forever, "x")));
+        let stuck = ["a", "b"].map(|name| {
+            Branch::new(move |cx: RunContext| async move { cx.step(name, &forever, "x").await })
+        });
         let mut join = Box::pin(cx.join(8, stuck));
         assert!(join.as_mut().now_or_never().is_none());
         drop(join);

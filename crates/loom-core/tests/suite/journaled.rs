@@ -1,10 +1,12 @@
 //! What tests of resumable runs share: a journal that outlives its looms, bodies that are counted.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use loom_core::{
-    Error, Info, Kind, Loom, MemoryJournal, PausedRun, Question, Recorder, Result, RunContext,
-    RunId, Runnable, Scope, Session, Tool, ToolOutput,
+    Batch, Info, Journal, JournalRun, Kind, Loom, MemoryJournal, PausedRun, Question, Record,
+    Recorder, Released, Result, RunContext, RunError, RunHead, RunId, Runnable, Scope, Session,
+    Tool, ToolOutput,
 };
 use serde_json::json;
 
@@ -24,12 +26,12 @@ pub(crate) async fn waiting(journal: &Arc<MemoryJournal>, scope: &Scope) -> Vec<
 }
 
 /// The run that ended with this error.
-pub(crate) fn run_id(error: &Error) -> RunId {
-    error.run().unwrap().run_id.clone()
+pub(crate) fn run_id(error: &RunError) -> RunId {
+    error.report().unwrap().run_id.clone()
 }
 
 /// Gives this answer to all that a paused run asks.
-pub(crate) async fn answer_all(session: &Session, paused: &Error, answer: bool) {
+pub(crate) async fn answer_all(session: &Session, paused: &RunError, answer: bool) {
     for Question { path, .. } in paused.questions() {
         let answered = session.answer(&run_id(paused), path, answer).await;
         answered.unwrap();
@@ -37,9 +39,25 @@ pub(crate) async fn answer_all(session: &Session, paused: &Error, answer: bool) 
 }
 
 /// The paths of what a paused run asks.
-pub(crate) fn asked(paused: &Error) -> Vec<&str> {
+pub(crate) fn asked(paused: &RunError) -> Vec<&str> {
     let questions = paused.questions().iter();
     questions.map(|it| it.path.as_str()).collect()
+}
+
+/// Writes into a paused run's record as another program might.
+pub(crate) async fn rewrite(
+    journal: &MemoryJournal,
+    run: &JournalRun,
+    records: Vec<Record>,
+    change: impl FnOnce(&mut RunHead),
+) {
+    let claimed = journal.claim(run, Duration::from_secs(30)).await.unwrap();
+    let mut head = claimed.head.unwrap();
+    head.revision += 1;
+    change(&mut head);
+    let batch = Batch { head, records };
+    journal.write(&claimed.lease, &batch).await.unwrap();
+    journal.release(&claimed.lease, Released::Paused);
 }
 
 /// Which bodies ran, in order. Clones share one list.

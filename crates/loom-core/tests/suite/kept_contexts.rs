@@ -33,7 +33,7 @@ fn f056_a_context_that_outlives_its_run_opens_nothing() {
     let kept = Kept::default();
     block_on(session.run(&keep(&kept), "go")).unwrap();
     let error = block_on(taken(&kept).step("late", &echo, "x")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.kind(), ErrorKind::Stopped);
     assert_eq!(
         error.to_string(),
         "function: the run this context belongs to is over"
@@ -120,7 +120,7 @@ async fn f056_a_context_left_to_another_task_opens_nothing_after_the_run() {
     go_on.send(()).unwrap();
     let task = task.lock().unwrap().take().unwrap();
     let error = task.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.kind(), ErrorKind::Stopped);
     assert_eq!(tree(&recorder), ["loom.workflow.run function"]);
 }
 
@@ -136,11 +136,11 @@ fn f056_a_context_of_a_dropped_run_opens_nothing() {
             std::future::pending::<Result<String>>().await
         }
     };
-    let mut run = session.start(&root, "go");
+    let mut run = session.run(&root, "go");
     assert!(futures::FutureExt::now_or_never(&mut run).is_none());
     drop(run);
     let error = block_on(taken(&kept).step("late", &echo, "x")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.kind(), ErrorKind::Stopped);
     assert_eq!(
         tree(&recorder),
         ["loom.workflow.run function ✗ cancelled (dropped)"]
@@ -149,16 +149,16 @@ fn f056_a_context_of_a_dropped_run_opens_nothing() {
 
 #[test]
 fn f056_nothing_is_told_of_a_context_whose_effect_or_run_is_over() {
-    fn talk(cx: &RunContext) {
+    async fn talk(cx: &RunContext) {
         cx.note("remark", &Attributes::new());
         cx.delta("more");
         cx.record_one("late", true);
         assert_eq!(
             cx.limit_reached("turns_max", 1).kind(),
-            ErrorKind::Interrupted
+            ErrorKind::LimitReached
         );
         let late = Effect::tool("late", "c1");
-        assert_ne!(cx.refuse(late, Error::invalid("x")).message(), "x");
+        assert_ne!(cx.refuse(late, Error::invalid("x")).await.message(), "x");
     }
     let (recorder, session) = recorded();
     let (of_step, of_root) = (Kept::default(), Kept::default());
@@ -167,14 +167,13 @@ fn f056_nothing_is_told_of_a_context_whose_effect_or_run_is_over() {
         let (step, root) = (step.clone(), root.clone());
         async move {
             cx.step("keeper", &keep(&step), text.clone()).await?;
-            talk(step.lock().unwrap().as_ref().unwrap());
+            talk(&taken(&step)).await;
             *root.lock().unwrap() = Some(cx);
             Ok::<_, Error>(text)
         }
     };
     block_on(session.run(&program, "go")).unwrap();
-    talk(&taken(&of_step));
-    talk(&taken(&of_root));
+    block_on(talk(&taken(&of_root)));
     assert_eq!(
         story(&recorder),
         [

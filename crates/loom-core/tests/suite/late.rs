@@ -1,4 +1,4 @@
-//! What is over opens nothing more and lends no capability, also where the journal was slow.
+//! What is over does nothing more and lends no capability, also where the journal was slow.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,30 +14,58 @@ use crate::unruly_journals::Slow;
 /// A step that is under way, kept beyond the run it was begun in.
 type Late = Arc<Mutex<Option<BoxFuture<'static, Result<String>>>>>;
 
-#[test]
-fn a_step_that_waited_for_the_journal_opens_nothing_once_the_run_is_over() {
+/// A run that ends while a call in it waits for a slow journal; what ran of the call, and the story.
+fn left_waiting(
+    call: fn(Log, RunContext) -> BoxFuture<'static, Result<String>>,
+) -> (Vec<String>, Vec<String>) {
     let (log, late) = (Log::default(), Late::default());
     let (steps, keeps) = (log.clone(), late.clone());
     let root = move |cx: RunContext, _: ()| {
-        let (log, keeps) = (steps.clone(), keeps.clone());
-        async move {
-            let mut late = async move { cx.step("late", &log.step("late"), "go").await }.boxed();
-            assert!((&mut late).now_or_never().is_none());
-            *keeps.lock().unwrap() = Some(late);
-            Ok::<_, Error>(())
-        }
+        let mut late = call(steps.clone(), cx);
+        assert!((&mut late).now_or_never().is_none());
+        *keeps.lock().unwrap() = Some(late);
+        std::future::ready(Ok::<_, Error>(()))
     };
     let (recorder, session) = recorded_by(Loom::builder().journal(Slow::default()));
     block_on(session.run(&root, ())).unwrap();
     let late = late.lock().unwrap().take().unwrap();
-    assert_eq!(block_on(late).unwrap_err().kind(), ErrorKind::Cancelled);
-    assert_eq!(log.take(), Vec::<String>::new());
+    assert_eq!(block_on(late).unwrap_err().kind(), ErrorKind::Stopped);
+    (log.take(), story(&recorder))
+}
+
+#[test]
+fn a_call_whose_intent_is_being_written_never_happens_once_its_run_is_over() {
+    let (ran, story) = left_waiting(|log, cx| {
+        Box::pin(async move { log.call(&cx, "late", "go".to_owned()).await })
+    });
+    assert_eq!(ran, Vec::<String>::new());
     assert_eq!(
-        story(&recorder),
+        story,
         [
             "open function",
+            "open function/tool:late[c1]",
+            "gate function/tool:late[c1] permissions allows",
+            "close function/tool:late[c1] cancelled (dropped)",
             "close function completed",
-            "settled function"
+            "settled function",
+        ]
+    );
+}
+
+#[test]
+fn a_step_whose_output_is_being_written_holds_nobody_up_and_stops_with_its_run() {
+    let (ran, story) = left_waiting(|log, cx| {
+        Box::pin(async move { cx.step("late", &log.step("late"), "go").await })
+    });
+    assert_eq!(ran, ["late"]);
+    assert_eq!(
+        story,
+        [
+            "open function",
+            "open function/late",
+            "close function/late cancelled (dropped)",
+            "close function completed",
+            "settled function",
         ]
     );
 }

@@ -1,18 +1,21 @@
 //! A limit of the tree ends all of it: nothing further opens, and one note says which it was.
 
+use futures::FutureExt;
 use futures::executor::block_on;
+use futures::future::BoxFuture;
 use loom_core::{
-    Effect, EffectKind, ErrorKind, Info, Kind, Limits, Loom, Result, RunContext, Runnable, Tokens,
+    Effect, EffectKind, Error, ErrorKind, Info, Kind, Limits, Loom, Result, RunContext,
+    RunErrorKind, Runnable, Tokens, step,
 };
 use serde_json::json;
 
 use crate::recorded::{limits_noted, recorded_by, story, tree};
-use crate::steps::echo;
+use crate::steps::{echo, forever};
 
 /// Calls a model that takes so many tokens and costs twice as many millionths of a dollar.
 async fn model(cx: &RunContext, tokens: u64) -> Result<()> {
     let call = Effect::new(EffectKind::Model, "opus").reserving(tokens, 2 * tokens);
-    cx.perform(call, |cx| async move {
+    cx.perform(call, (), |cx, ()| async move {
         cx.spend(Tokens::new(tokens, 0).costing(2 * tokens));
         Ok(())
     })
@@ -20,7 +23,7 @@ async fn model(cx: &RunContext, tokens: u64) -> Result<()> {
 }
 
 async fn tool(cx: &RunContext) -> Result<()> {
-    cx.perform(Effect::tool("look", "c1"), |_| async { Ok(()) })
+    cx.perform(Effect::tool("look", "c1"), (), |_, ()| async { Ok(()) })
         .await
 }
 
@@ -28,9 +31,9 @@ async fn tool(cx: &RunContext) -> Result<()> {
 async fn turns(cx: RunContext, _: String) -> Result<()> {
     let step = |cx: RunContext, _: String| async move {
         let run = Effect::new(EffectKind::Agent, "agent");
-        cx.perform(run, |cx| async move {
+        cx.perform(run, (), |cx, ()| async move {
             for n in 0..3 {
-                cx.perform(Effect::turn(n), |cx| async move {
+                cx.perform(Effect::turn(n), (), |cx, ()| async move {
                     model(&cx, 10).await?;
                     tool(&cx).await
                 })
@@ -73,8 +76,11 @@ fn each_limit_of_the_tree_ends_it_at_its_own_number() {
     for (limits, limit, turn, opened) in table {
         let (recorder, session) = recorded_by(Loom::builder().limits(limits));
         let error = block_on(session.run(&turns, "go")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Interrupted, "{limit}");
-        assert!(error.is_tree_wide() && error.ends_tree(), "{limit}");
+        assert_eq!(
+            (error.kind(), error.error().kind()),
+            (RunErrorKind::Interrupted, ErrorKind::LimitReached),
+            "{limit}"
+        );
         let place = format!("turns/step/agent{turn}");
         assert_eq!(error.to_string(), format!("{place}: {limit} reached"));
         assert_eq!(limits_noted(&recorder), [format!("{place} {limit}")]);
@@ -104,40 +110,105 @@ fn what_no_limit_bounds_completes() {
     assert_eq!(limits_noted(&recorder), Vec::<String>::new());
 }
 
+/// A step that calls a model until the limit and returns, and a run that does so, too.
+async fn swallows(cx: RunContext, text: String) -> Result<String> {
+    let spends = |cx: RunContext, text: String| async move {
+        model(&cx, 10).await?;
+        // Its second poll would say that it is refused.
+        assert!(model(&cx, 10).boxed().now_or_never().is_none());
+        Ok::<_, Error>(text)
+    };
+    let stopped = cx.step("spends", &spends, text.clone()).await;
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Stopped);
+    Ok(text)
+}
+
 #[test]
-fn a_step_that_handles_the_error_still_opens_nothing_further_in_the_tree() {
-    async fn stubborn(cx: RunContext, text: String) -> Result<String> {
-        let spends = |cx: RunContext, _: String| async move {
-            model(&cx, 10).await?;
-            model(&cx, 10).await
-        };
-        let error = cx.step("spends", &spends, "x").await.unwrap_err();
-        assert!(error.is_tree_wide());
-        let error = cx.step("instead", &echo, text.clone()).await.unwrap_err();
-        assert!(error.is_tree_wide());
-        assert_eq!(error.to_string(), "stubborn: tokens_max 10 reached");
-        assert!(tool(&cx).await.unwrap_err().is_tree_wide());
-        Ok(text)
-    }
+fn a_body_that_swallows_the_refusal_ends_with_the_limit_all_the_same() {
     let limits = Limits::default().with_tokens_max(10);
     let (recorder, session) = recorded_by(Loom::builder().limits(limits));
-    let outcome = block_on(session.run(&stubborn, "go")).unwrap();
-    assert_eq!(outcome.output, "go");
+    let error = block_on(session.run(&swallows, "go")).unwrap_err();
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.to_string(), "swallows/spends: tokens_max 10 reached");
     assert_eq!(
         tree(&recorder),
         [
-            "loom.workflow.run stubborn",
+            "loom.workflow.run swallows ✗ interrupted",
             "  loom.workflow.step spends ✗ interrupted",
             "    loom.model.stream opus",
         ]
     );
-    // Each refused effect has its own.
+    assert_eq!(limits_noted(&recorder), ["swallows/spends tokens_max 10"]);
+}
+
+#[test]
+fn no_step_wrapper_or_fallback_handles_a_limit_of_the_tree() {
+    async fn spends(cx: RunContext, _: String) -> Result<String> {
+        model(&cx, 10).await?;
+        model(&cx, 10).await?;
+        Ok("done".to_owned())
+    }
+    async fn stubborn(cx: RunContext, text: String) -> Result<String> {
+        let tries = step(spends).retry(3).or_else(echo);
+        let _ = cx.step("tries", &tries, text.clone()).await;
+        let _ = cx.step("instead", &echo, text.clone()).await;
+        Ok(text)
+    }
+    let limits = Limits::default().with_tokens_max(10);
+    let (recorder, session) = recorded_by(Loom::builder().limits(limits));
+    let error = block_on(session.run(&stubborn, "go")).unwrap_err();
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.to_string(), "stubborn/tries: tokens_max 10 reached");
     assert_eq!(
-        limits_noted(&recorder),
+        tree(&recorder),
         [
-            "stubborn/spends tokens_max 10",
-            "stubborn tokens_max 10",
-            "stubborn tokens_max 10",
+            "loom.workflow.run stubborn ✗ interrupted",
+            "  loom.workflow.step tries ✗ interrupted",
+            "    loom.model.stream opus",
+        ]
+    );
+    assert_eq!(limits_noted(&recorder), ["stubborn/tries tokens_max 10"]);
+}
+
+#[test]
+fn what_encloses_the_limit_is_interrupted_and_all_else_is_cancelled() {
+    async fn waits(cx: RunContext, text: String) -> Result<String> {
+        cx.step("inner", &forever, text).await
+    }
+    async fn spends(cx: RunContext, _: String) -> Result<String> {
+        let inner = |cx: RunContext, _: String| async move {
+            let (waits, calls) = futures::join!(cx.step("beside", &forever, "x"), async {
+                model(&cx, 10).await?;
+                model(&cx, 10).await
+            });
+            calls.and(waits)
+        };
+        cx.step("inner", &inner, "x").await
+    }
+    async fn root(cx: RunContext, _: String) -> Result<String> {
+        let (waits, spends) = futures::join!(
+            cx.step("waits", &waits, "x"),
+            cx.step("spends", &spends, "x")
+        );
+        waits.and(spends)
+    }
+    let limits = Limits::default().with_tokens_max(10);
+    let (recorder, session) = recorded_by(Loom::builder().limits(limits));
+    let error = block_on(session.run(&root, "go")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "root/spends/inner: tokens_max 10 reached"
+    );
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run root ✗ interrupted",
+            "  loom.workflow.step waits ✗ cancelled (limit_reached)",
+            "    loom.workflow.step inner ✗ cancelled (limit_reached)",
+            "  loom.workflow.step spends ✗ interrupted",
+            "    loom.workflow.step inner ✗ interrupted",
+            "      loom.workflow.step beside ✗ cancelled (limit_reached)",
+            "      loom.model.stream opus",
         ]
     );
 }
@@ -150,7 +221,7 @@ impl Runnable<String> for Flow {
 
     async fn run(&self, cx: &RunContext, text: String) -> Result<String> {
         let run = Effect::new(EffectKind::Workflow, "flow");
-        cx.perform(run, |_| async { Ok(text) }).await
+        cx.perform(run, (), |_, ()| async { Ok(text) }).await
     }
 
     fn info(&self) -> Info {
@@ -161,14 +232,17 @@ impl Runnable<String> for Flow {
 #[test]
 fn a_root_that_a_limit_refuses_has_only_its_note() {
     let none = Limits::default();
-    for (limits, limit, tree_wide) in [
-        (none.with_effects_max(0), "effects_max 0", true),
-        (none.with_depth_max(0), "depth_max 0", false),
+    for (limits, limit) in [
+        (none.with_effects_max(0), "effects_max 0"),
+        (none.with_depth_max(0), "depth_max 0"),
+        (none.with_nesting_max(0), "nesting_max 0"),
     ] {
         let (recorder, session) = recorded_by(Loom::builder().limits(limits));
         let error = block_on(session.run(&Flow, "go")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Interrupted);
-        assert_eq!(error.is_tree_wide(), tree_wide);
+        assert_eq!(
+            (error.kind(), error.error().kind()),
+            (RunErrorKind::Interrupted, ErrorKind::LimitReached)
+        );
         assert_eq!(error.path(), None, "nothing was opened");
         assert_eq!(error.to_string(), format!("{limit} reached"));
         assert_eq!(
@@ -176,7 +250,7 @@ fn a_root_that_a_limit_refuses_has_only_its_note() {
             ["note flow limit_reached", "settled flow"]
         );
         assert_eq!(limits_noted(&recorder), [format!("flow {limit}")]);
-        let run = error.run().unwrap();
+        let run = error.report().unwrap();
         assert_eq!(run.run_id, recorder.events()[0].run);
     }
 }
@@ -189,6 +263,7 @@ fn a_session_lowers_limits_and_never_raises_them() {
     let all = |n: u64| {
         Limits::default()
             .with_depth_max(u32::try_from(n).unwrap())
+            .with_nesting_max(u32::try_from(n).unwrap())
             .with_effects_max(n)
             .with_model_calls_max(n)
             .with_tool_calls_max(n)
@@ -248,19 +323,77 @@ fn a_call_that_a_gate_denies_is_none() {
     async fn tries(cx: RunContext, _: String) -> Result<()> {
         for _ in 0..3 {
             let erase = Effect::tool("erase", "c1");
-            let denied = cx.perform(erase, |_| async { Ok(()) }).await;
+            let denied = cx.perform(erase, (), |_, ()| async { Ok(()) }).await;
             assert_eq!(denied.unwrap_err().kind(), ErrorKind::Denied);
         }
         tool(&cx).await?;
-        assert!(tool(&cx).await.unwrap_err().is_tree_wide());
-        Ok(())
+        tool(&cx).await
     }
     let never = Permissions::new().rule(Rule::new(Decision::Deny).tool("erase"));
     let loom = Loom::builder()
         .permissions(never)
         .limits(Limits::default().with_tool_calls_max(1));
     let (recorder, session) = recorded_by(loom);
-    let outcome = block_on(session.run(&tries, "go")).unwrap();
-    assert_eq!(outcome.usage.tool_calls, 1);
+    let error = block_on(session.run(&tries, "go")).unwrap_err();
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.report().unwrap().usage.tool_calls, 1);
     assert_eq!(limits_noted(&recorder), ["tries tool_calls_max 1"]);
+}
+
+/// Opens so many steps inside one another, and returns how many.
+fn nest(cx: RunContext, steps: u32) -> BoxFuture<'static, Result<u32>> {
+    Box::pin(async move {
+        match steps {
+            0 => Ok(0),
+            more => Ok(1 + cx.step("step", &nest, more - 1).await?),
+        }
+    })
+}
+
+#[test]
+fn steps_nested_800_deep_end_at_nesting_max_with_an_error_that_says_so() {
+    let (recorder, session) = recorded_by(Loom::builder());
+    let error = block_on(session.run(&nest, 800u32)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.error().kind(), error.message()),
+        (
+            RunErrorKind::Interrupted,
+            ErrorKind::LimitReached,
+            "nesting_max 128 reached"
+        )
+    );
+    let deepest = format!("nest{}", "/step".repeat(127));
+    assert_eq!(error.path(), Some(&*deepest));
+    assert_eq!(
+        limits_noted(&recorder),
+        [format!("{deepest} nesting_max 128")]
+    );
+    let spans = tree(&recorder);
+    assert_eq!(spans.len(), 128);
+    assert!(spans.iter().all(|it| it.ends_with("✗ interrupted")));
+}
+
+#[test]
+fn what_is_nested_too_deep_is_an_error_that_its_caller_handles() {
+    async fn careful(cx: RunContext, steps: u32) -> Result<u32> {
+        match cx.step("deep", &nest, steps).await {
+            Err(error) if error.kind() == ErrorKind::LimitReached => {
+                cx.step("instead", &nest, 1u32).await
+            }
+            other => other,
+        }
+    }
+    let limits = Limits::default().with_nesting_max(3);
+    let (recorder, session) = recorded_by(Loom::builder().limits(limits));
+    assert_eq!(block_on(session.run(&careful, 800u32)).unwrap().output, 1);
+    assert_eq!(
+        tree(&recorder),
+        [
+            "loom.workflow.run careful",
+            "  loom.workflow.step deep ✗ interrupted",
+            "    loom.workflow.step step ✗ interrupted",
+            "  loom.workflow.step instead",
+            "    loom.workflow.step step",
+        ]
+    );
 }

@@ -6,6 +6,7 @@
 )]
 
 mod door;
+mod refusals;
 mod visited;
 mod roots;
 mod paths;
@@ -16,6 +17,7 @@ mod repeatable;
 mod traces;
 
 mod cancelling;
+mod deadlines;
 mod timeouts;
 mod dropping;
 mod panics;
@@ -34,9 +36,9 @@ mod unwritable;
 mod gates;
 mod permissions;
 mod approvals;
-mod acting_gates;
 mod asking;
 mod observers;
+mod reentrant;
 mod settling;
 mod saying;
 mod tools;
@@ -55,12 +57,12 @@ mod timeouts_combined;
 mod idempotency;
 mod joining;
 mod result_ext;
-mod hidden_errors;
 mod errors_of_other_runs;
 
 mod journal_memory;
 mod pausing;
 mod asking_gates;
+mod changed_arguments;
 mod spent_approvals;
 mod given_up_calls;
 mod resuming;
@@ -68,21 +70,28 @@ mod resuming_changed;
 mod resuming_redefined;
 mod resuming_limits;
 mod handled_pauses;
+mod withdrawn;
 mod resuming_users;
 mod crashing;
+mod unfinished;
 mod forgotten_calls;
 mod answers;
 mod misfits;
 mod answering;
+mod answered_meanwhile;
 mod hanging_journals;
+mod leases;
+mod named_runs;
 
 mod streams;
 mod streamed_from_afar;
 mod shutting_down;
+mod cancelled_by_id;
 mod blocking;
 mod people;
 
 mod recorded;
 mod journaled;
+mod batches;
 mod unruly_journals;
 mod steps;

@@ -5,8 +5,8 @@ use std::panic::panic_any;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, ErrorKind, Event, EventKind, Gate, Loom, Observer, Recorder, Result, RunContext, RunId,
-    Runnable, Settlement, SpanId, Verdict,
+    Effect, EffectView, ErrorKind, Event, EventKind, Gate, Loom, Observer, Recorder, Result,
+    RunContext, RunErrorKind, RunId, Runnable, Settlement, SpanId, Verdict,
 };
 
 use crate::recorded::{recorded, recorded_by, tree};
@@ -44,7 +44,7 @@ fn f059_a_function_may_panic_before_it_gives_its_future() {
     }
     let (recorder, session) = recorded();
     let error = block_on(session.run(&early, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(error.to_string(), "early: too early");
     assert_eq!(tree(&recorder), ["loom.workflow.run early ✗ failed"]);
 }
@@ -101,7 +101,7 @@ impl Gate for PanickingGate {
         "shaky"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         assert_ne!(effect.name().as_str(), "echo", "can't decide");
         Verdict::Allow
     }
@@ -111,7 +111,7 @@ impl Gate for PanickingGate {
 fn f059_a_gate_that_panics_denies() {
     let (recorder, session) = recorded_by(Loom::builder().gate(PanickingGate));
     let error = block_on(session.run(&echo, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.kind(), RunErrorKind::Denied);
     assert!(
         error.message().starts_with("shaky: it panicked: "),
         "{error}"
@@ -222,7 +222,7 @@ fn f059_an_observer_that_panics_while_settling_keeps_the_output_and_is_named_in_
         panic!("{:?}", outcome.settled)
     };
     let error = settlement.result.as_ref().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(error.kind(), ErrorKind::Failed);
     assert_eq!(error.message(), "it panicked while settling: unsettled");
-    assert_eq!(outcome.durable().unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(outcome.durable().unwrap_err().kind(), ErrorKind::Failed);
 }

@@ -16,22 +16,23 @@ fn paths(recorder: &Recorder) -> Vec<String> {
 fn the_path_shows_each_kind_of_effect_as_its_own_kind_of_segment() {
     async fn support(cx: RunContext, _: String) -> Result<()> {
         let agent = Effect::new(EffectKind::Agent, "agent");
-        let agent = cx.perform(agent, |cx| async move {
+        let agent = cx.perform(agent, (), |cx, ()| async move {
             for turn in 0..2 {
-                let run = |cx: RunContext| async move {
-                    cx.perform(Effect::new(EffectKind::Model, "opus"), |_| async { Ok(()) })
-                        .await?;
-                    let tool = |cx: RunContext| async move {
+                let run = |cx: RunContext, ()| async move {
+                    cx.perform(Effect::new(EffectKind::Model, "opus"), (), |_, ()| async {
+                        Ok(())
+                    })
+                    .await?;
+                    let tool = |cx: RunContext, ()| async move {
                         let flow = Effect::new(EffectKind::Workflow, "refund_flow");
-                        cx.perform(
-                            flow,
-                            |cx| async move { cx.step("authorize", &echo, "x").await },
-                        )
+                        cx.perform(flow, (), |cx, ()| async move {
+                            cx.step("authorize", &echo, "x").await
+                        })
                         .await
                     };
-                    cx.perform(Effect::tool("refund", "c1"), tool).await
+                    cx.perform(Effect::tool("refund", "c1"), (), tool).await
                 };
-                cx.perform(Effect::turn(turn), run).await?;
+                cx.perform(Effect::turn(turn), (), run).await?;
             }
             Ok(())
         });
@@ -68,12 +69,12 @@ fn the_kth_opening_of_a_name_under_one_parent_says_so() {
         cx.step("load", &fail, "x").await.unwrap_err();
         cx.step("load", &twice, "x").await?;
         let same_name = Effect::new(EffectKind::Agent, "load");
-        cx.perform(same_name, |_| async { Ok(()) }).await?;
+        cx.perform(same_name, (), |_, ()| async { Ok(()) }).await?;
         for _ in 0..2 {
-            cx.perform(Effect::tool("load", "c1"), |_| async { Ok(()) })
+            cx.perform(Effect::tool("load", "c1"), (), |_, ()| async { Ok(()) })
                 .await?;
         }
-        cx.perform(Effect::tool("load", "c2"), |_| async { Ok(()) })
+        cx.perform(Effect::tool("load", "c2"), (), |_, ()| async { Ok(()) })
             .await?;
         Ok(text)
     }
@@ -100,7 +101,7 @@ fn concurrent_effects_of_one_name_are_told_apart_by_index_whatever_ends_first() 
     async fn each(cx: RunContext, items: u32) -> Result<u32> {
         let item = |i: u32| {
             let effect = Effect::new(EffectKind::Step, "item").at_index(i as usize);
-            cx.perform(effect, move |_| wait(items - i))
+            cx.perform(effect, (), move |_, ()| wait(items - i))
         };
         futures::future::try_join_all((0..items).map(item))
             .await
@@ -120,7 +121,7 @@ fn what_paths_are_made_of_is_escaped_in_names_and_call_ids() {
         for name in ["a/b", "a#2", "a[0]", "100%", "a%2Fb", "ü b"] {
             cx.step(name, &echo, "x").await?;
         }
-        cx.perform(Effect::tool("t/u", "c]/[1"), |_| async { Ok(()) })
+        cx.perform(Effect::tool("t/u", "c]/[1"), (), |_, ()| async { Ok(()) })
             .await
     }
     let (recorder, session) = recorded();
@@ -155,13 +156,16 @@ fn a_step_that_is_called_like_another_kind_s_segment_has_a_path_of_its_own() {
         ] {
             cx.step(name, &echo, "x").await?;
         }
-        cx.perform(Effect::turn(0), |_| async { Ok(()) }).await?;
+        cx.perform(Effect::turn(0), (), |_, ()| async { Ok(()) })
+            .await?;
         for kind in [EffectKind::Agent, EffectKind::Workflow] {
-            cx.perform(Effect::new(kind, "turn:0"), |_| async { Ok(()) })
+            cx.perform(Effect::new(kind, "turn:0"), (), |_, ()| async { Ok(()) })
                 .await?;
         }
-        cx.perform(Effect::new(EffectKind::Model, "opus"), |_| async { Ok(()) })
-            .await
+        cx.perform(Effect::new(EffectKind::Model, "opus"), (), |_, ()| async {
+            Ok(())
+        })
+        .await
     }
     let (recorder, session) = recorded();
     block_on(session.run(&alike, "go")).unwrap();

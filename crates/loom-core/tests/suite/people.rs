@@ -107,7 +107,7 @@ async fn events_carry_the_time_that_a_test_lets_pass() {
 
 async fn streams(cx: RunContext, text: String) -> Result<String> {
     let model = Effect::new(EffectKind::Model, "opus").with("colour", "red");
-    cx.perform(model, |cx| async move {
+    cx.perform(model, (), |cx, ()| async move {
         cx.delta("to ");
         cx.note("half", &Attributes::new());
         cx.delta("be");

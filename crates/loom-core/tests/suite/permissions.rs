@@ -276,10 +276,11 @@ fn only_tools_are_any_of_its_concern() {
     let (recorder, session) = recorded_by(Loom::builder().permissions(permissions));
     async fn all_but_tools(cx: RunContext, text: String) -> Result<String> {
         for kind in [EffectKind::Agent, EffectKind::Workflow, EffectKind::Model] {
-            cx.perform(Effect::new(kind, "x"), |_| async { Ok(()) })
+            cx.perform(Effect::new(kind, "x"), (), |_, ()| async { Ok(()) })
                 .await?;
         }
-        cx.perform(Effect::turn(0), |_| async { Ok(()) }).await?;
+        cx.perform(Effect::turn(0), (), |_, ()| async { Ok(()) })
+            .await?;
         cx.step("step", &echo, text).await
     }
     block_on(session.run(&all_but_tools, "go")).unwrap();
@@ -294,7 +295,7 @@ impl Runnable<String> for Eraser {
 
     async fn run(&self, cx: &RunContext, _: String) -> Result<Value> {
         let run = Effect::new(EffectKind::Agent, "eraser");
-        cx.perform(run, |cx| async move {
+        cx.perform(run, (), |cx, ()| async move {
             let tool = Tool::new("erase", "Erases.", give_back).destructive();
             tool.call(&cx, "c1", json!({})).await.map(|_| json!(null))
         })

@@ -42,10 +42,17 @@ fn line(event: &OwnedEvent) -> String {
         Happened::Answered {
             question,
             refused: None,
+            changed: None,
         } => format!("answer {path} {}: yes", question.name),
         Happened::Answered {
             question,
+            refused: None,
+            changed: Some(arguments),
+        } => format!("answer {path} {}: yes, with {arguments}", question.name),
+        Happened::Answered {
+            question,
             refused: Some(why),
+            ..
         } => format!("answer {path} {}: no, {why}", question.name),
         Happened::Delta { text } => format!("delta {path} {text}"),
         Happened::Closed { ending, .. } => format!("close {path} {ending}"),

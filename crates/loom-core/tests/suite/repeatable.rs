@@ -11,7 +11,7 @@ use crate::steps::{echo, fail, wait};
 
 async fn eventful(cx: RunContext, text: String) -> Result<String> {
     let run = Effect::new(EffectKind::Agent, "agent");
-    cx.perform(run, |cx| async move {
+    cx.perform(run, (), |cx, ()| async move {
         cx.note("remark", &loom_core::Attributes::new().with("n", 1u32));
         cx.delta("hel");
         let both = futures::join!(cx.step("a", &wait, 3u32), cx.step("b", &wait, 1u32));

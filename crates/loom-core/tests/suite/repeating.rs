@@ -76,7 +76,7 @@ fn journaled() -> Session {
 fn ended<M>(session: &Session, step: &impl IntoStep<String, M, Out = String>) -> String {
     match block_on(session.run(step, "go")) {
         Ok(outcome) => outcome.output,
-        Err(error) => format!("{}: {}", error.kind().as_str(), error.message()),
+        Err(error) => format!("{}: {}", error.error().kind().as_str(), error.message()),
     }
 }
 

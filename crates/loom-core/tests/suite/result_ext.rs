@@ -1,9 +1,9 @@
-//! `ResultExt` says of a foreign error what it is, and relabels nothing that ends the tree.
+//! `ResultExt` says of a foreign error what it is, and relabels nothing but plain failures.
 
 use std::error::Error as _;
 
 use futures::executor::block_on;
-use loom_core::{CancelReason, Error, ErrorKind, Result, ResultExt, RunContext};
+use loom_core::{Error, ErrorKind, Result, ResultExt, RunContext};
 
 use crate::recorded::recorded;
 use crate::steps::fail;
@@ -71,29 +71,6 @@ fn contexts_stand_before_each_other_and_the_path_before_all() {
 }
 
 #[test]
-fn what_ends_the_tree_keeps_its_kind_and_is_never_retryable() {
-    let ends: [fn() -> Error; 3] = [
-        || Error::cancelled(CancelReason::Deadline, "late"),
-        || Error::new(ErrorKind::Paused, "waits"),
-        || Error::new(ErrorKind::Internal, "lost"),
-    ];
-    for error in ends {
-        for relabelled in [
-            Err::<(), _>(error()).upstream(),
-            Err::<(), _>(error()).invalid(),
-            Err::<(), _>(error()).context("x"),
-        ] {
-            let relabelled = relabelled.unwrap_err();
-            assert_eq!(relabelled.kind(), error().kind());
-            assert!(relabelled.ends_tree() && !relabelled.is_retryable());
-        }
-    }
-    let late = Err::<(), _>(Error::cancelled(CancelReason::Deadline, "late"));
-    let ending = late.upstream().unwrap_err().ending();
-    assert_eq!(ending.cancel_reason(), Some(CancelReason::Deadline));
-}
-
-#[test]
 fn an_error_of_ours_inside_a_box_stays_ours() {
     let boxed: loom_core::BoxError = Box::new(Error::new(ErrorKind::Denied, "no"));
     let error = Err::<(), _>(boxed).context("asking").unwrap_err();
@@ -112,10 +89,8 @@ fn only_a_plain_failure_is_relabelled_and_only_some_kinds_are_ever_retried() {
         (ErrorKind::Invalid, true, false),
         (ErrorKind::Denied, false, false),
         (ErrorKind::Panicked, false, false),
-        (ErrorKind::Interrupted, false, false),
-        (ErrorKind::Cancelled, false, false),
-        (ErrorKind::Paused, false, false),
-        (ErrorKind::Internal, false, false),
+        (ErrorKind::LimitReached, false, false),
+        (ErrorKind::Stopped, false, false),
     ];
     for (kind, relabelled, retried) in table {
         let of = |label, otherwise| if relabelled { label } else { otherwise };

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Branch, Error, ErrorKind, Info, Kind, MemoryJournal, Result, RunContext, Runnable, SpanId,
-    TraceParent, step,
+    Branch, CancelReason, Error, ErrorKind, Happened, Info, Kind, MemoryJournal, Result,
+    RunContext, RunErrorKind, Runnable, SpanId, TraceParent, key, step,
 };
 
 use crate::journaled::{Log, Refund, answer_all, asked, run_id, worker};
@@ -56,10 +56,10 @@ fn a_resumed_run_is_the_same_run_in_the_same_trace_under_a_new_root_span() {
         let (recorder, session) = worker(&journal);
         let first = session.run(&whence, "go").await.unwrap_err();
         let run = run_id(&first);
-        let second = session.resume::<String, _, _>(&run, &whence).await;
+        let second = session.resume(&run, &whence).await;
         let (elsewhere, session) = worker(&journal);
         answer_all(&session, &second.unwrap_err(), true).await;
-        let outcome = session.resume::<String, _, _>(&run, &whence).await.unwrap();
+        let outcome = session.resume(&run, &whence).await.unwrap();
         let spans = [recorder.spans(), elsewhere.spans()].concat();
         let ids: Vec<_> = spans.iter().map(|it| (&it.run, it.trace)).collect();
         assert_eq!(ids, [(&outcome.run_id, outcome.trace_id); 3]);
@@ -71,6 +71,33 @@ fn a_resumed_run_is_the_same_run_in_the_same_trace_under_a_new_root_span() {
         assert!(a.span != b.span && b.span != c.span && a.span != c.span);
         assert_eq!(outcome.output, Some(a.span.to_string()));
         assert_eq!([a.parent_span, b.parent_span, c.parent_span], [None; 3]);
+    });
+}
+
+#[test]
+fn a_resumed_run_keeps_counting_its_attempts_however_they_end() {
+    block_on(async {
+        let journal = Arc::new(MemoryJournal::default());
+        let (recorder, session) = worker(&journal);
+        let flaky = Flaky::new(&Log::default(), 2);
+        let failed = session.run(&flaky, "go").await.unwrap_err();
+        let run = run_id(&failed);
+        session.resume(&run, &flaky).await.unwrap_err();
+        let (elsewhere, session) = worker(&journal);
+        session.resume(&run, &flaky).await.unwrap();
+        session.resume(&run, &flaky).await.unwrap();
+        let events = [recorder.events(), elsewhere.events()].concat();
+        let attempts: Vec<_> = events
+            .into_iter()
+            .filter_map(|it| match it.what {
+                Happened::Noted {
+                    note: "resumed",
+                    attributes,
+                } => attributes.int(key::ATTEMPT),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(attempts, [2, 3, 4]);
     });
 }
 
@@ -95,7 +122,7 @@ fn a_run_resumed_by_a_caller_in_another_trace_stays_in_its_own() {
         recorder.clear();
         let session = session.traceparent(caller);
         let outcome = session.resume(&run_id(&paused), &refund).await.unwrap();
-        assert_eq!(outcome.trace_id, paused.run().unwrap().trace_id);
+        assert_eq!(outcome.trace_id, paused.report().unwrap().trace_id);
         let root = &recorder.spans()[0];
         assert_eq!(root.trace, outcome.trace_id);
         assert_eq!(root.parent_span, None::<SpanId>, "it is in another trace");
@@ -126,13 +153,13 @@ impl Runnable<String> for Deep {
     async fn run(&self, cx: &RunContext, text: String) -> Result<String> {
         let text = self.asking(cx, "nested", text).await?;
         let text = self.0.call(cx, "tool", text).await?;
+        let [left, middle, right] = [text.clone(), text.clone(), text];
         let branches = [
-            Branch::new(self.asking(cx, "left", text.clone())),
-            Branch::new(async {
-                cx.step("middle", &self.0.step("middle"), text.clone())
-                    .await
-            }),
-            Branch::new(self.asking(cx, "right", text.clone())),
+            Branch::new(|cx| async move { self.asking(&cx, "left", left).await }),
+            Branch::new(
+                |cx| async move { cx.step("middle", &self.0.step("middle"), middle).await },
+            ),
+            Branch::new(|cx| async move { self.asking(&cx, "right", right).await }),
         ];
         Ok(cx.join(8, branches).await?.join(", "))
     }
@@ -155,7 +182,10 @@ fn a_run_pauses_and_resumes_at_any_nesting_and_as_often_as_it_asks() {
         let (_, session) = worker(&journal);
         answer_all(&session, &first, true).await;
         let second = session.resume(&run_id(&first), &deep).await.unwrap_err();
-        assert_eq!(asked(&second), ["deep/left/sure", "deep/right/sure"]);
+        assert_eq!(
+            asked(&second),
+            ["deep/[0]/left/sure", "deep/[2]/right/sure"]
+        );
         assert_eq!(log.take(), ["after", "tool", "before", "middle", "before"]);
 
         let (recorder, session) = worker(&journal);
@@ -197,10 +227,13 @@ fn one_of_several_answers_lets_its_branch_go_on_and_the_rest_is_asked_again() {
         let run = run_id(&first);
         let both = session.resume(&run, &deep).await.unwrap_err();
         log.take();
-        session.answer(&run, "deep/right/sure", true).await.unwrap();
+        session
+            .answer(&run, "deep/[2]/right/sure", true)
+            .await
+            .unwrap();
         let left = session.resume(&run, &deep).await.unwrap_err();
-        assert_eq!(asked(&both), ["deep/left/sure", "deep/right/sure"]);
-        assert_eq!(asked(&left), ["deep/left/sure"]);
+        assert_eq!(asked(&both), ["deep/[0]/left/sure", "deep/[2]/right/sure"]);
+        assert_eq!(asked(&left), ["deep/[0]/left/sure"]);
         assert_eq!(log.take(), ["after"]);
     });
 }
@@ -326,50 +359,15 @@ fn a_run_that_ended_gives_what_it_gave() {
 fn a_run_that_was_cancelled_is_resumed() {
     block_on(async {
         let (_, session) = worker(&Arc::default());
-        let mut run = session.start(&wait, 2u32);
+        let mut run = session.run(&wait, 2u32);
         assert!((&mut run).now_or_never().is_none(), "it runs");
         run.handle().cancel();
         let cancelled = run.await.unwrap_err();
-        assert_eq!(cancelled.kind(), ErrorKind::Cancelled);
-        let outcome = session
-            .resume::<u32, _, _>(&run_id(&cancelled), &wait)
-            .await;
-        assert_eq!(outcome.unwrap().output, 2);
-    });
-}
-
-#[test]
-fn the_key_for_idempotent_services_stays_the_same() {
-    async fn keyed(cx: RunContext, _: String) -> Result<Vec<String>> {
-        async fn key(cx: RunContext, _: ()) -> Result<String> {
-            let _: bool = cx.ask("sure", cx.idempotency_key()).await?;
-            Ok(cx.idempotency_key())
-        }
-        let branches = ["a", "b"].map(|name| Branch::new(cx.step(name, &key, ())));
-        cx.join(8, branches).await
-    }
-    block_on(async {
-        let journal = Arc::new(MemoryJournal::default());
-        let (_, session) = worker(&journal);
-        let paused = session.run(&keyed, "go").await.unwrap_err();
-        let keys: Vec<_> = paused
-            .questions()
-            .iter()
-            .map(|it| it.body.clone())
-            .collect();
-        assert_ne!(keys[0], keys[1]);
-        let (_, session) = worker(&journal);
-        answer_all(&session, &paused, true).await;
-        let outcome = session
-            .resume::<String, _, _>(&run_id(&paused), &keyed)
-            .await;
-        assert_eq!(outcome.unwrap().output, keys);
-        let other = session.run(&keyed, "go").await.unwrap_err();
-        let others = other.questions().iter().map(|it| it.body.clone());
-        assert!(
-            others
-                .clone()
-                .all(|it| !keys.contains(&it) && it.len() == 32)
+        assert_eq!(
+            cancelled.kind(),
+            RunErrorKind::Cancelled(CancelReason::Requested)
         );
+        let outcome = session.resume(&run_id(&cancelled), &wait).await;
+        assert_eq!(outcome.unwrap().output, 2);
     });
 }

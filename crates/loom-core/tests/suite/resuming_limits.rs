@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use loom_core::{
-    Effect, EffectKind, Ending, Error, ErrorKind, Gate, Limits, Loom, MemoryJournal, Recorder,
-    Result, RunContext, Session, Tokens, Usage, Verdict,
+    CancelReason, Effect, EffectKind, EffectView, Gate, Limits, Loom, MemoryJournal, Recorder,
+    Result, RunContext, RunError, RunErrorKind, Session, Tokens, Usage, Verdict,
 };
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +21,7 @@ impl Gate for Watches {
         "watches"
     }
 
-    async fn check(&self, cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, cx: &EffectView, _effect: &Effect) -> Verdict {
         self.0.note(cx.path());
         Verdict::Allow
     }
@@ -57,7 +57,7 @@ fn no_gate_is_asked_about_what_is_used_again() {
 /// A model call that takes so many tokens.
 async fn model(cx: &RunContext, tokens: u64) -> Result<u64> {
     let effect = Effect::new(EffectKind::Model, "opus").reserving(2 * tokens, 0);
-    cx.perform(effect, |cx| async move {
+    cx.perform(effect, (), |cx, ()| async move {
         cx.spend(Tokens::new(tokens - 1, 1).costing(tokens));
         Ok(tokens)
     })
@@ -75,19 +75,17 @@ async fn spends(cx: RunContext, log: String) -> Result<u64> {
 }
 
 /// The end of `spends` under these limits after it paused and was resumed elsewhere.
-async fn spent(limits: Limits) -> (Result<Usage, Error>, Vec<String>) {
+async fn spent(limits: Limits) -> (Result<Usage, RunError>, Vec<String>) {
     let journal = Arc::new(MemoryJournal::default());
     let (_, session) = limited(&journal, limits);
     let paused = session.run(&spends, "go").await.unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused, "{paused}");
-    let usage = &paused.run().unwrap().usage;
+    assert_eq!(paused.kind(), RunErrorKind::Paused, "{paused}");
+    let usage = &paused.report().unwrap().usage;
     assert_eq!((usage.tool_calls, usage.model_calls), (1, 1));
     // The loom it is resumed under raises nothing: the run's own limits came with it.
     let (recorder, session) = limited(&journal, Limits::default());
     answer_all(&session, &paused, true).await;
-    let resumed = session
-        .resume::<String, _, _>(&run_id(&paused), &spends)
-        .await;
+    let resumed = session.resume(&run_id(&paused), &spends).await;
     (resumed.map(|it| it.usage.clone()), tree(&recorder))
 }
 
@@ -136,9 +134,8 @@ fn limits_are_carried_over_with_what_is_used_of_them() {
         let error = ended.unwrap_err();
         assert_eq!(
             (error.kind(), error.message()),
-            (ErrorKind::Interrupted, message)
+            (RunErrorKind::Interrupted, message)
         );
-        assert!(error.is_tree_wide());
         let replayed = ["  loom.tool before ↻", "  loom.model.stream opus ↻"];
         assert_eq!(tree[1..3], replayed, "what is recorded isn't limited");
     }
@@ -174,7 +171,7 @@ fn limits_that_were_lowered_since_hold_for_what_is_left() {
             let (_, session) = limited(&journal, of_the_loom);
             let lowered = session.clone().limits(of_the_session);
             let run = run_id(&paused);
-            let error = lowered.resume::<String, _, _>(&run, &spends).await;
+            let error = lowered.resume(&run, &spends).await;
             assert_eq!(error.expect_err(message).message(), message);
         }
     });
@@ -184,8 +181,12 @@ fn limits_that_were_lowered_since_hold_for_what_is_left() {
 fn a_tool_that_paused_and_went_on_was_called_once() {
     async fn asks_in_a_tool(cx: RunContext, _: ()) -> Result<bool> {
         let tool = Effect::tool("tool", "c1");
-        cx.perform(tool, |cx| async move { cx.ask("sure", "go?").await })
-            .await
+        cx.perform(
+            tool,
+            (),
+            |cx, ()| async move { cx.ask("sure", "go?").await },
+        )
+        .await
     }
     block_on(async {
         let journal = Arc::new(MemoryJournal::default());
@@ -193,9 +194,7 @@ fn a_tool_that_paused_and_went_on_was_called_once() {
         let (_, session) = limited(&journal, limits);
         let paused = session.run(&asks_in_a_tool, ()).await.unwrap_err();
         answer_all(&session, &paused, true).await;
-        let resumed = session
-            .resume::<(), _, _>(&run_id(&paused), &asks_in_a_tool)
-            .await;
+        let resumed = session.resume(&run_id(&paused), &asks_in_a_tool).await;
         let outcome = resumed.unwrap();
         assert_eq!((outcome.output, outcome.usage.tool_calls), (true, 1));
     });
@@ -219,11 +218,11 @@ fn effects_that_paused_and_went_on_were_opened_once() {
             let (_, session) = limited(&journal, Limits::default().with_effects_max(effects_max));
             let mut came_out = session.run(&asks_thrice, ()).await;
             while let Err(paused) = &came_out
-                && paused.kind() == ErrorKind::Paused
+                && paused.kind() == RunErrorKind::Paused
             {
                 answer_all(&session, paused, true).await;
                 let run = run_id(paused);
-                came_out = session.resume::<(), _, _>(&run, &asks_thrice).await;
+                came_out = session.resume(&run, &asks_thrice).await;
             }
             let came_out = came_out.map(|it| it.output);
             assert_eq!(came_out.map_err(|e| e.message().to_owned()), ended);
@@ -239,7 +238,7 @@ fn a_call_that_waited_for_an_approval_was_opened_once() {
             "asks"
         }
 
-        async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+        async fn check(&self, _cx: &EffectView, _effect: &Effect) -> Verdict {
             Verdict::Ask("may it?".to_owned())
         }
     }
@@ -255,7 +254,7 @@ fn a_call_that_waited_for_an_approval_was_opened_once() {
             let paused = came_out.unwrap_err();
             answer_all(&session, &paused, true).await;
             let run = run_id(&paused);
-            came_out = session.resume::<String, _, _>(&run, &pays).await;
+            came_out = session.resume(&run, &pays).await;
         }
         assert_eq!(came_out.unwrap().output, "go");
     });
@@ -282,21 +281,10 @@ async fn the_deadline_begins_anew() {
     recorder.clear();
     let run = run_id(&paused);
     let tight = session.clone().deadline(Duration::from_secs(40));
-    let late = tight.resume::<(), _, _>(&run, &slow).await.unwrap_err();
-    assert_eq!(
-        late.ending(),
-        Ending::Cancelled {
-            why: loom_core::CancelReason::Deadline
-        }
-    );
+    let late = tight.resume(&run, &slow).await.unwrap_err();
+    assert_eq!(late.kind(), RunErrorKind::Cancelled(CancelReason::Deadline));
     assert_eq!(started.elapsed(), Duration::from_secs(40));
-    assert!(
-        session
-            .resume::<(), _, _>(&run, &slow)
-            .await
-            .unwrap()
-            .output
-    );
+    assert!(session.resume(&run, &slow).await.unwrap().output);
     assert_eq!(started.elapsed(), Duration::from_secs(90));
     assert_eq!(
         tree(&recorder),

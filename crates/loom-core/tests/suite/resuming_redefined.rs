@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Info, Kind, Link, MemoryJournal, Result, RunContext,
-    Runnable, Session,
+    Effect, EffectKind, ErrorKind, Info, Kind, Link, MemoryJournal, Result, RunContext, RunError,
+    RunErrorKind, Runnable, Session,
 };
 
 use crate::journaled::{run_id, worker};
@@ -18,7 +18,7 @@ impl Runnable<String> for Made {
 
     async fn run(&self, cx: &RunContext, text: String) -> Result<String> {
         let effect = Effect::new(EffectKind::Workflow, "made");
-        cx.perform_with(effect, text, |cx, _| async move {
+        cx.perform(effect, text, |cx, _| async move {
             cx.ask("go_on", "go on?").await
         })
         .await
@@ -53,7 +53,7 @@ fn f050_a_run_is_not_gone_on_with_by_a_changed_definition_and_the_difference_is_
 
         let changed = made(&["load", "check"]);
         let error = session.resume(&run, &changed).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         assert_eq!(
             error.message(),
             format!(
@@ -77,15 +77,15 @@ fn f050_a_caller_may_say_that_a_changed_definition_is_compatible_and_from_then_o
         let changed = made(&["load", "pay"]);
         let accepting = session.clone().accepting_changes();
         let waits = accepting.resume(&run, &changed).await.unwrap_err();
-        assert_eq!(waits.kind(), ErrorKind::Paused);
+        assert_eq!(waits.kind(), RunErrorKind::Paused);
         let error = session.resume(&run, &made(&["load"])).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         answer(&session, &waits).await;
         assert_eq!(session.resume(&run, &changed).await.unwrap().output, "yes");
     });
 }
 
-async fn answer(session: &Session, paused: &Error) {
+async fn answer(session: &Session, paused: &RunError) {
     let path = &paused.questions()[0].path;
     session
         .answer(&run_id(paused), path, "yes".to_owned())

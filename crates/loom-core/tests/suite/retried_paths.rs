@@ -26,7 +26,7 @@ fn loads(
         let left = left.clone();
         Box::pin(async move {
             cx.step("load", &echo, "x").await?;
-            cx.perform(Effect::tool("look", "c1"), |cx| async move {
+            cx.perform(Effect::tool("look", "c1"), (), |cx, ()| async move {
                 cx.step("inner", &echo, "x").await
             })
             .await?;

@@ -3,8 +3,8 @@
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Info, Kind, Limits, Loom, Result, RunContext, Runnable,
-    Step, step_fn,
+    Effect, EffectKind, Error, ErrorKind, Info, Kind, Limits, Loom, Result, RunContext,
+    RunErrorKind, Runnable, Step, step_fn,
 };
 
 use crate::recorded::{recorded, recorded_by, story, tree};
@@ -62,7 +62,7 @@ impl Runnable<String> for LookAlike {
     async fn run(&self, cx: &RunContext, input: String) -> Result<String> {
         for n in 1..=self.opens {
             let run = Effect::new(EffectKind::Agent, format!("agent_{n}"));
-            cx.perform(run, |_cx| async { Ok(()) }).await?;
+            cx.perform(run, (), |_cx, ()| async { Ok(()) }).await?;
         }
         Ok(input)
     }
@@ -85,12 +85,12 @@ fn a_look_alike_of_an_agent_is_its_own_root() {
 fn a_look_alike_that_opens_no_run_is_invalid() {
     let (recorder, session) = recorded();
     let error = block_on(session.run(&LookAlike { opens: 0 }, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
         "the runnable says it is an agent or a workflow, yet opened no run: open one, or say it is a function"
     );
-    assert!(error.run().is_some());
+    assert!(error.report().is_some());
     assert_eq!(story(&recorder), Vec::<String>::new());
 }
 
@@ -98,7 +98,7 @@ fn a_look_alike_that_opens_no_run_is_invalid() {
 fn a_look_alike_that_opens_two_runs_is_invalid() {
     let (recorder, session) = recorded();
     let error = block_on(session.run(&LookAlike { opens: 2 }, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
         "a runnable that says it is an agent or a workflow opens exactly one span, its run"
@@ -116,7 +116,7 @@ impl Runnable<String> for OpensNoRun {
     type Out = String;
 
     async fn run(&self, cx: &RunContext, input: String) -> Result<String> {
-        cx.perform(Effect::new(self.0, "x"), |_cx| async { Ok(input) })
+        cx.perform(Effect::new(self.0, "x"), (), |_cx, ()| async { Ok(input) })
             .await
     }
 
@@ -133,7 +133,7 @@ fn a_look_alike_that_opens_something_else_than_a_run_is_invalid_and_opens_nothin
         let (recorder, session) = recorded();
         let error = block_on(session.run(&OpensNoRun(kind), "go")).unwrap_err();
         assert_eq!(
-            (error.kind(), error.to_string().as_str()),
+            (error.error().kind(), error.to_string().as_str()),
             (
                 ErrorKind::Invalid,
                 "a runnable that says it is an agent or a workflow opens exactly one span, its run"
@@ -197,9 +197,9 @@ fn a_look_alike_is_a_step_like_any_other() {
 fn recurse(cx: RunContext, depth: u32) -> BoxFuture<'static, Result<u32>> {
     Box::pin(async move {
         let run = Effect::new(EffectKind::Agent, format!("agent_{depth}"));
-        cx.perform(run, |cx| async move {
+        cx.perform(run, (), |cx, ()| async move {
             let tool = Effect::tool("again", "c1");
-            cx.perform(tool, |cx| recurse(cx, depth + 1)).await
+            cx.perform(tool, (), |cx, ()| recurse(cx, depth + 1)).await
         })
         .await
     })
@@ -210,8 +210,8 @@ fn f091_a_recursion_is_interrupted_at_depth_max_and_opens_no_further_run() {
     let (recorder, session) =
         recorded_by(Loom::builder().limits(Limits::default().with_depth_max(3)));
     let error = block_on(session.run(&recurse, 2u32)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(!error.is_tree_wide(), "its caller is told");
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.error().kind(), ErrorKind::LimitReached);
     assert_eq!(
         error.to_string(),
         "recurse/agent_2/tool:again[c1]/agent_3/tool:again[c1]: depth_max 3 reached"

@@ -1,7 +1,9 @@
 //! What an effect says while it runs: notes, recorded attributes, deltas, what it spent.
 
 use futures::executor::block_on;
-use loom_core::{Attributes, Effect, EffectKind, ErrorKind, Happened, Result, RunContext, Tokens};
+use loom_core::{
+    Attributes, Effect, EffectKind, Happened, Result, RunContext, RunErrorKind, Tokens,
+};
 
 use crate::recorded::{recorded, story};
 
@@ -53,7 +55,7 @@ fn a_limit_that_is_reached_ends_the_run_as_interrupted() {
     let error = block_on(session.run(&limited, "go")).unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
-        (ErrorKind::Interrupted, "limited: turns_max 50 reached")
+        (RunErrorKind::Interrupted, "limited: turns_max 50 reached")
     );
     assert_eq!(
         story(&recorder),
@@ -71,7 +73,7 @@ fn what_is_recorded_closes_the_effect_it_was_recorded_in() {
     async fn records(cx: RunContext, text: String) -> Result<String> {
         cx.record_one("n", 1u32);
         let inner = Effect::new(EffectKind::Step, "inner").with("known", true);
-        cx.perform(inner, |cx| async move {
+        cx.perform(inner, (), |cx, ()| async move {
             cx.record(Attributes::new().with("n", 2u32).with("who", "inner"));
             cx.record_one("n", 3u32);
             Ok(())
@@ -104,13 +106,13 @@ fn the_outcome_adds_up_what_models_and_tools_consumed_and_unknown_stays_unknown(
         ];
         for (model, tokens) in calls {
             let call = Effect::new(EffectKind::Model, model);
-            cx.perform(call, |cx| async move {
+            cx.perform(call, (), |cx, ()| async move {
                 tokens.into_iter().for_each(|it| cx.spend(it));
                 Ok(())
             })
             .await?;
         }
-        cx.perform(Effect::tool("look", "c1"), |_| async { Ok(()) })
+        cx.perform(Effect::tool("look", "c1"), (), |_, ()| async { Ok(()) })
             .await?;
         Ok(text)
     }

@@ -26,7 +26,7 @@ impl Observer for Settles {
         match self {
             Self::WithAnchor(log) => Settlement::new(*log, Ok(Some(anchor(log)))),
             Self::WithError => {
-                Settlement::new("broken", Err(Error::new(ErrorKind::Internal, "disk full")))
+                Settlement::new("broken", Err(Error::new(ErrorKind::Failed, "disk full")))
             }
             Self::Late => {
                 sleep(Duration::from_secs(3600)).await;
@@ -70,7 +70,7 @@ fn the_outcome_says_how_each_observer_settled_and_where_its_log_stands() {
 fn an_error_s_report_says_so_too() {
     let (_, session) = recorded_by(Loom::builder().observe(Settles::WithAnchor("one")));
     let error = block_on(session.run(&fail, "go")).unwrap_err();
-    assert_eq!(error.run().unwrap().anchors, [anchor("one")]);
+    assert_eq!(error.report().unwrap().anchors, [anchor("one")]);
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn an_observer_that_fails_to_settle_keeps_the_output_and_durable_says_no() {
     );
     assert_eq!(
         settlements(&outcome),
-        ["broken: internal disk full", "one: Some(18)"]
+        ["broken: failed disk full", "one: Some(18)"]
     );
     let error = outcome.durable().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(error.kind(), ErrorKind::Failed);
     assert_eq!(
         error.message(),
         r#"the records of "broken" aren't known to be durable: disk full"#
@@ -117,10 +117,10 @@ async fn observers_that_settle_late_are_waited_for_five_seconds_in_all() {
         let error = settlement.result.as_ref().unwrap_err();
         assert_eq!(
             (error.kind(), error.message()),
-            (ErrorKind::Internal, "it didn't settle within 5s")
+            (ErrorKind::Failed, "it didn't settle within 5s")
         );
     }
-    assert_eq!(outcome.durable().unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(outcome.durable().unwrap_err().kind(), ErrorKind::Failed);
 }
 
 #[tokio::test(start_paused = true)]

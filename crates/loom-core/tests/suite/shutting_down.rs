@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use loom_core::{
-    Ending, ErrorKind, Event, EventKind, Loom, MemoryJournal, Observer, Recorder, Result,
-    RunContext, RunId, Session, Settlement, Shutdown, StreamItem,
+    CancelReason, Ending, Event, EventKind, Loom, MemoryJournal, Observer, Recorder, Result,
+    RunContext, RunErrorKind, RunId, Session, Settlement, Shutdown, StreamItem,
 };
 use tokio::time::{Instant, sleep};
 
@@ -68,7 +68,10 @@ async fn what_is_left_after_the_deadline_is_cancelled_with_all_that_is_nested() 
     let (runs, shutdown) = futures::join!(join_all(runs), shut_down(&loom, 60 * SECOND));
     assert_eq!(shutdown, (1, 1, 60));
     let cancelled = runs[1].as_ref().unwrap_err();
-    assert_eq!(cancelled.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        cancelled.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert!(runs[0].is_ok());
     assert_eq!(
         tree(&recorder),
@@ -85,8 +88,8 @@ async fn what_is_left_after_the_deadline_is_cancelled_with_all_that_is_nested() 
 #[tokio::test(start_paused = true)]
 async fn no_further_run_begins_however_it_is_begun() {
     let (recorder, loom, session) = watched();
-    let started = session.start(&echo, "early");
-    let stream = session.stream(&echo, "early");
+    let started = session.run(&echo, "early");
+    let stream = session.run(&echo, "early").stream();
     shut_down(&loom, SECOND).await;
     let mut stream = stream;
     let Some(StreamItem::Done(streamed)) = stream.next().await else {
@@ -101,12 +104,15 @@ async fn no_further_run_begins_however_it_is_begun() {
     ];
     for refused in refused {
         let error = refused.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert_eq!(
+            error.kind(),
+            RunErrorKind::Cancelled(CancelReason::Requested)
+        );
         assert_eq!(
             error.to_string(),
             "the loom is shutting down and begins no further run"
         );
-        assert!(error.run().is_none());
+        assert!(error.report().is_none());
     }
     assert!(recorder.events().is_empty());
 }
@@ -125,8 +131,8 @@ async fn a_run_that_goes_on_may_still_take_steps() {
 #[tokio::test(start_paused = true)]
 async fn runs_that_are_started_or_streamed_are_waited_for_until_their_driver_lets_go() {
     let (recorder, loom, session) = watched();
-    let mut started = session.start(&naps, 3600u64);
-    let mut stream = session.stream(&naps, 3600u64);
+    let mut started = session.run(&naps, 3600u64);
+    let mut stream = session.run(&naps, 3600u64).stream();
     assert!((&mut started).now_or_never().is_none());
     assert!(stream.next().now_or_never().is_some());
     assert_eq!(loom.running(), 2);
@@ -172,7 +178,7 @@ async fn a_cancelled_run_is_settled_before_the_shutdown_ends() {
     let (run, shutdown) = futures::join!(run, shut_down(&loom, 60 * SECOND));
     assert_eq!(shutdown, (0, 1, 63));
     let report = run.unwrap_err();
-    let settled = &report.run().unwrap().settled;
+    let settled = &report.report().unwrap().settled;
     assert_eq!(settled.len(), 1);
     assert!(settled[0].result.is_ok());
 }
@@ -186,7 +192,10 @@ async fn two_who_shut_down_both_see_it_end() {
         shut_down(&loom, hasty),
         shut_down(&loom, patient)
     );
-    assert_eq!(run.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        run.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!((hasty, patient.2), ((0, 1, 5), 5));
 }
 
@@ -199,7 +208,10 @@ async fn a_run_that_waits_for_an_answer_does_not_keep_a_loom_from_shutting_down(
     let paused = session.run(&Refund(log.clone()), "go").await.unwrap_err();
     assert_eq!(shut_down(&loom, 60 * SECOND).await, (0, 0, 0));
     let error = session.resume(&run_id(&paused), &Refund(log.clone())).await;
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     let session = wired().session("alice").id("desk");
     answer_all(&session, &paused, true).await;
     let outcome = session.resume(&run_id(&paused), &Refund(log)).await;
@@ -215,12 +227,22 @@ async fn ten_thousand_runs_end_in_time_and_those_that_were_cancelled_are_resumed
         cx.step("second", &naps, secs).await
     }
     let journal = Arc::new(MemoryJournal::default());
-    let wired = || Loom::builder().journal(journal.clone()).build();
+    // Nobody dies here: renewals would be most of the work.
+    let wired = || {
+        let loom = Loom::builder().journal(journal.clone());
+        loom.lease(86_400 * SECOND).build()
+    };
     let loom = wired();
     let session = loom.session("alice").id("desk");
     let secs = |n: u64| -> u64 { if n.is_multiple_of(4) { 3600 } else { 10 } };
     let runs = (0..RUNS).map(|n| session.run(&two_naps, secs(n)));
-    let (runs, shutdown) = futures::join!(join_all(runs), shut_down(&loom, 60 * SECOND));
+    let shutdown = async {
+        // So many don't all begin in one poll.
+        sleep(SECOND / 2).await;
+        assert_eq!(u64::try_from(loom.running()).unwrap(), RUNS);
+        shut_down(&loom, 60 * SECOND).await
+    };
+    let (runs, shutdown) = futures::join!(join_all(runs), shutdown);
     let cancelled = usize::try_from(RUNS / 4).unwrap();
     assert_eq!(shutdown, (3 * cancelled, cancelled, 60));
 
@@ -230,9 +252,12 @@ async fn ten_thousand_runs_end_in_time_and_those_that_were_cancelled_are_resumed
         .iter()
         .filter_map(|run| run.as_ref().err())
         .map(|error| {
-            assert_eq!(error.kind(), ErrorKind::Cancelled);
+            assert_eq!(
+                error.kind(),
+                RunErrorKind::Cancelled(CancelReason::Requested)
+            );
             let (session, id) = (session.clone(), run_id(error));
-            async move { session.resume::<u64, _, _>(&id, &two_naps).await }
+            async move { session.resume(&id, &two_naps).await }
         });
     let resumed = join_all(resumed.collect::<Vec<_>>()).await;
     assert_eq!(resumed.len(), cancelled);

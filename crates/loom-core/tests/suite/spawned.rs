@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{Error, ErrorKind, Happened, Info, Kind, Result, RunContext, Runnable};
+use loom_core::{
+    CancelReason, Error, ErrorKind, Happened, Info, Kind, Result, RunContext, RunErrorKind,
+    Runnable, Step,
+};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -33,7 +36,7 @@ fn closed_as(why: &str) -> [String; 3] {
 #[tokio::test(start_paused = true)]
 async fn a_step_in_another_task_closes_when_its_run_is_cancelled() {
     let (recorder, session) = recorded();
-    let run = session.start(&nested, "go");
+    let run = session.run(&nested, "go");
     let handle = run.handle();
     let cancels = async {
         give_way().await;
@@ -41,7 +44,10 @@ async fn a_step_in_another_task_closes_when_its_run_is_cancelled() {
         handle.cancel();
     };
     let (outcome, ()) = futures::join!(run, cancels);
-    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        outcome.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(tree(&recorder), closed_as("requested"));
 }
 
@@ -50,7 +56,10 @@ async fn a_step_in_another_task_closes_at_its_runs_deadline() {
     let (recorder, session) = recorded();
     let session = session.deadline(Duration::from_secs(1));
     let error = session.run(&nested, "go").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(tree(&recorder), closed_as("deadline"));
 }
 
@@ -64,11 +73,14 @@ async fn a_step_in_another_task_closes_when_its_run_is_dropped() {
     assert_eq!(tree(&recorder), closed_as("dropped"));
 }
 
+/// How a step ends.
+type Ends = fn(String) -> Result<String>;
+
 /// A step that returns, or fails, while a step that it spawned goes on until it is told.
 struct LeavesBehind {
     go_on: Arc<Notify>,
     task: Mutex<Option<JoinHandle<Result<String>>>>,
-    result: fn(String) -> Result<String>,
+    result: Ends,
 }
 
 impl Runnable<String> for LeavesBehind {
@@ -108,7 +120,7 @@ impl Runnable<String> for Around {
 }
 
 /// The story of such a run, and what the step that was left behind gave in the end.
-async fn story_of(result: fn(String) -> Result<String>) -> (Vec<String>, Result<String>) {
+async fn story_of(result: Ends) -> (Vec<String>, Result<String>) {
     let (recorder, session) = recorded();
     let parent = Arc::new(LeavesBehind {
         go_on: Arc::default(),
@@ -159,7 +171,65 @@ async fn a_step_in_another_task_closes_before_its_parent_fails() {
             "close around/parent failed"
         ]
     );
-    assert_eq!(late.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Stopped);
+}
+
+/// Never ends, and sends when it is dropped.
+fn tells_its_drop(dropped: &Arc<Notify>) -> Step<String, String> {
+    struct Guard(Arc<Notify>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let dropped = dropped.clone();
+    Step::new(move |text: String| {
+        let guard = Guard(dropped.clone());
+        async move {
+            let _guard = guard;
+            forever(text).await
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_another_task_is_woken_when_it_closes_from_above_drops_its_body_and_stops() {
+    let ways: [Ends; 2] = [Ok, |text| Err(Error::new(ErrorKind::Failed, text))];
+    for result in ways {
+        let (dropped, task) = (Arc::new(Notify::new()), Arc::new(Mutex::new(None)));
+        let (child, left) = (tells_its_drop(&dropped), task.clone());
+        let parent = move |cx: RunContext, text: String| {
+            let (child, left) = (child.clone(), left.clone());
+            async move {
+                let child = async move { cx.step("child", &child, "x").await };
+                *left.lock().unwrap() = Some(tokio::spawn(child));
+                give_way().await;
+                result(text)
+            }
+        };
+        let root = move |cx: RunContext, text: String| {
+            let (parent, dropped, task) = (parent.clone(), dropped.clone(), task.clone());
+            async move {
+                let _either = cx.step("parent", &parent, text.clone()).await;
+                // Both happen while the run goes on: nobody else wakes the task.
+                dropped.notified().await;
+                let child = task.lock().unwrap().take().unwrap();
+                let stopped = child.await.map_err(Error::from_any)?.unwrap_err();
+                assert_eq!(stopped.kind(), ErrorKind::Stopped);
+                Ok::<_, Error>(stopped.to_string())
+            }
+        };
+        let (recorder, session) = recorded();
+        let outcome = session.run(&root, "go").await.unwrap();
+        assert_eq!(
+            outcome.output,
+            "function/parent/child: what it belongs to has closed"
+        );
+        assert_eq!(
+            tree(&recorder)[2],
+            "    loom.workflow.step child ✗ cancelled (dropped)"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,4 @@
-//! An approval lets one thing happen once: what failed is asked about anew before it is tried again,
-//! and what a crash cut off goes on under the approval it had.
+//! An approval lets one attempt happen, however that attempt ends but by a pause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +8,8 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, Error, ErrorKind, Gate, Loom, MemoryJournal, Result, RunContext, RunId, Session, Tool,
-    ToolOutput, Verdict, step,
+    Effect, EffectView, Error, ErrorKind, Gate, Loom, MemoryJournal, Resolution, Result,
+    RunContext, RunErrorKind, RunId, Session, Tool, ToolOutput, Verdict, step,
 };
 use serde_json::json;
 
@@ -19,6 +18,7 @@ use crate::recorded::{recorded_by, tree};
 use crate::steps::give_way;
 
 const ASKED: &str = "function/tool:erase[c1]#ask:permissions";
+const UNFINISHED: &str = "function/tool:erase[c1]#unfinished";
 
 /// What a destructive tool does when it is called; it notes that it was.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ macro_rules! next {
     ($session:expr, $paused:expr, $step:expr) => {{
         answer_all(&$session, &$paused, true).await;
         let run: RunId = run_id(&$paused);
-        $session.resume::<(), _, _>(&run, $step).await
+        $session.resume(&run, $step).await
     }};
 }
 
@@ -85,7 +85,7 @@ async fn f083_a_call_that_failed_is_asked_about_anew_before_it_is_tried_again() 
     assert_eq!(log.take(), Vec::<String>::new());
 
     let second = next!(session, first, &wrapped).unwrap_err();
-    assert_eq!(second.kind(), ErrorKind::Paused, "{second}");
+    assert_eq!(second.kind(), RunErrorKind::Paused, "{second}");
     assert_eq!(asked(&second), [format!("{ASKED}#round:2")]);
     assert_eq!(log.take(), ["erase"], "once for one approval");
 
@@ -99,6 +99,17 @@ async fn f083_a_call_that_failed_is_asked_about_anew_before_it_is_tried_again() 
     );
 }
 
+/// Says of an unfinished call that it may be made again.
+macro_rules! run_again {
+    ($session:expr, $paused:expr, $step:expr) => {{
+        assert_eq!(asked(&$paused), [UNFINISHED]);
+        let run: RunId = run_id(&$paused);
+        let again = $session.answer(&run, UNFINISHED, Resolution::RunAgain);
+        again.await.unwrap();
+        $session.resume(&run, $step).await
+    }};
+}
+
 #[tokio::test(start_paused = true)]
 async fn f083_a_call_that_was_given_up_is_asked_about_anew_before_it_is_tried_again() {
     let (session, log) = (desk(), Log::default());
@@ -106,11 +117,13 @@ async fn f083_a_call_that_was_given_up_is_asked_about_anew_before_it_is_tried_ag
     let wrapped = wrapped.timeout(Duration::from_secs(1)).retry(2);
     let first = session.run(&wrapped, ()).await.unwrap_err();
     let second = next!(session, first, &wrapped).unwrap_err();
-    assert_eq!(asked(&second), [format!("{ASKED}#round:2")]);
     assert_eq!(log.take(), ["erase"]);
-    let third = next!(session, second, &wrapped).unwrap_err();
-    assert_eq!(asked(&third), [format!("{ASKED}#round:3")]);
-    assert_eq!(log.take(), ["erase"]);
+    let third = run_again!(session, second, &wrapped).unwrap_err();
+    assert_eq!(asked(&third), [format!("{ASKED}#round:2")]);
+    assert_eq!(log.take(), Vec::<String>::new());
+    let fourth = next!(session, third, &wrapped).unwrap_err();
+    assert_eq!(asked(&fourth), [format!("{UNFINISHED}#round:2")]);
+    assert_eq!(log.take(), ["erase"], "once for one approval");
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,24 +143,37 @@ async fn f083_a_call_that_was_given_up_is_asked_about_anew_before_it_gets_other_
     let wrapped = step(body).timeout(Duration::from_secs(1)).retry(2);
     let first = session.run(&wrapped, ()).await.unwrap_err();
     let second = next!(session, first, &wrapped).unwrap_err();
-    assert_eq!(asked(&second), [format!("{ASKED}#round:2")], "{second}");
+    assert_eq!(asked(&second), [UNFINISHED], "{second}");
     assert_eq!(log.take(), ["erase"]);
 }
 
 #[test]
-fn a_call_that_a_crash_cut_off_goes_on_under_its_approval() {
+fn c03_a_call_whose_resume_was_dropped_twice_happens_once_for_one_approval() {
     block_on(async {
         let (session, log) = (desk(), Log::default());
         let erases = erases(&log, Does::TakeTwoPolls);
         let paused = session.run(&erases, ()).await.unwrap_err();
         answer_all(&session, &paused, true).await;
         let run = run_id(&paused);
-        let crashed = session.resume::<(), _, _>(&run, &erases).now_or_never();
-        assert!(crashed.is_none());
+        let dropped = session.resume(&run, &erases).now_or_never();
+        assert!(dropped.is_none());
         assert_eq!(log.take(), ["erase"]);
-        let resumed = session.resume::<(), _, _>(&run, &erases).await;
-        assert_eq!(resumed.unwrap().output, "logs");
-        assert_eq!(log.take(), ["erase"]);
+        let unfinished = session.resume(&run, &erases).await.unwrap_err();
+        assert_eq!(log.take(), Vec::<String>::new(), "nothing happens unasked");
+        let asks = run_again!(session, unfinished, &erases).unwrap_err();
+        assert_eq!(asked(&asks), [format!("{ASKED}#round:2")]);
+        answer_all(&session, &asks, true).await;
+        let dropped = session.resume(&run, &erases).now_or_never();
+        assert!(dropped.is_none());
+        assert_eq!(log.take(), ["erase"], "once for one approval");
+        let unfinished = session.resume(&run, &erases).await.unwrap_err();
+        assert_eq!(asked(&unfinished), [format!("{UNFINISHED}#round:2")]);
+        let ran = Resolution::Ran(json!("logs"));
+        let answered = session.answer(&run, &unfinished.questions()[0].path, ran);
+        answered.await.unwrap();
+        let outcome = session.resume(&run, &erases).await.unwrap();
+        assert_eq!(outcome.output, "logs");
+        assert_eq!(log.take(), Vec::<String>::new());
     });
 }
 
@@ -176,7 +202,7 @@ impl Gate for Desk {
         effect.name() == "pay"
     }
 
-    async fn check(&self, _cx: &RunContext, _effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, _effect: &Effect) -> Verdict {
         Verdict::Ask("may it?".into())
     }
 }
@@ -206,12 +232,12 @@ async fn f083_a_second_approval_lets_what_failed_happen_once_more() {
     let first = session.run(&wrapped, "go").await.unwrap_err();
     answer_all(&session, &first, true).await;
     let run = run_id(&first);
-    let second = session.resume::<String, _, _>(&run, &wrapped).await;
+    let second = session.resume(&run, &wrapped).await;
     let second = second.unwrap_err();
     assert_eq!(asked(&second), ["function/pay#ask:desk#round:2"]);
     answer_all(&session, &second, true).await;
     recorder.clear();
-    let done = session.resume::<String, _, _>(&run, &wrapped).await;
+    let done = session.resume(&run, &wrapped).await;
     assert_eq!(done.unwrap().output, "go");
     assert_eq!(log.take(), ["pay", "pay"]);
     assert_eq!(

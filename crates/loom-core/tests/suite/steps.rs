@@ -55,5 +55,8 @@ pub(crate) fn call(session: &Session, tool: Tool, args: Value) -> Result<ToolOut
         let tool = tool.clone();
         async move { tool.call(&cx, "c1", args).await }
     };
-    block_on(session.run(&root, args)).map(|it| it.output)
+    let ended = block_on(session.run(&root, args));
+    ended
+        .map(|it| it.output)
+        .map_err(|ended| ended.error().clone())
 }

@@ -30,7 +30,7 @@ fn what_another_thread_says_wakes_the_reader_and_what_the_run_says_itself_does_n
         futures::future::pending::<Result<String, Error>>()
     };
     let (_, session) = recorded();
-    let mut stream = session.stream(&hangs, "go");
+    let mut stream = session.run(&hangs, "go").stream();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
     let task = &mut Context::from_waker(&waker);
@@ -102,7 +102,7 @@ fn an_executor_that_polls_while_it_is_woken_is_never_woken_under_a_lock() {
             }
         }));
         let session = Loom::builder().build().session("alice");
-        let stream = session.stream::<(), _, _>(body, ()).boxed();
+        let stream = session.run(body, ()).stream().boxed();
         let reader = Arc::new(PollsInWake(Mutex::new(stream), Mutex::default()));
         reader.clone().wake();
         let cx = kept.lock().unwrap().take().unwrap();

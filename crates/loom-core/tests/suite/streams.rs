@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::{FutureExt, Stream, StreamExt};
 use loom_core::{
-    Branch, CountingIds, Effect, EffectKind, Ending, ErrorKind, Happened, Loom, OwnedEvent,
-    Recorder, Result, RunContext, Session, StreamItem, TickingClock,
+    Branch, CancelReason, CountingIds, Effect, EffectKind, Ending, ErrorKind, Happened, Loom,
+    OwnedEvent, Recorder, Result, RunContext, RunError, RunErrorKind, Session, StreamItem,
+    TickingClock,
 };
 use serde_json::json;
 
@@ -18,7 +19,7 @@ use crate::steps::{echo, fail, forever, give_way, wait};
 /// All events, and the outcome as the last item.
 async fn read<T>(
     mut stream: impl Stream<Item = StreamItem<T>> + Unpin,
-) -> (Vec<OwnedEvent>, Result<T>) {
+) -> (Vec<OwnedEvent>, Result<T, RunError>) {
     let mut events = Vec::new();
     while let Some(item) = stream.next().await {
         match item {
@@ -36,15 +37,18 @@ async fn read<T>(
 /// Steps, a tool, a note, deltas, beside each other.
 async fn busy(cx: RunContext, polls: u32) -> Result<u32> {
     cx.step("first", &wait, polls).await?;
-    let tool = Effect::tool("tool", "c1");
-    let tool = cx.perform(tool, |cx| async move {
-        cx.delta("a");
-        give_way().await;
-        cx.delta("b");
-        cx.step("in_tool", &wait, polls).await
-    });
+    let tool = |cx: RunContext| async move {
+        let tool = Effect::tool("tool", "c1");
+        cx.perform(tool, (), |cx, ()| async move {
+            cx.delta("a");
+            give_way().await;
+            cx.delta("b");
+            cx.step("in_tool", &wait, polls).await
+        })
+        .await
+    };
     let branches = [
-        Branch::new(cx.step("beside", &wait, polls)),
+        Branch::new(move |cx: RunContext| async move { cx.step("beside", &wait, polls).await }),
         Branch::new(tool),
     ];
     Ok(cx.join(8, branches).await?.iter().sum())
@@ -54,7 +58,7 @@ async fn busy(cx: RunContext, polls: u32) -> Result<u32> {
 fn a_stream_gives_what_an_observer_is_told_and_then_the_outcome() {
     for polls in 0..3 {
         let (recorder, session) = recorded();
-        let (events, output) = block_on(read(session.stream(&busy, polls)));
+        let (events, output) = block_on(read(session.run(&busy, polls).stream()));
         assert_eq!(output.unwrap(), 2 * polls);
         assert_eq!(events, recorder.events(), "{polls} polls");
         assert_well_formed(&recorder);
@@ -64,7 +68,7 @@ fn a_stream_gives_what_an_observer_is_told_and_then_the_outcome() {
 #[test]
 fn nobody_else_needs_to_watch() {
     let session = Loom::builder().build().session("alice");
-    let (events, output) = block_on(read(session.stream(&echo, "go")));
+    let (events, output) = block_on(read(session.run(&echo, "go").stream()));
     assert_eq!(output.unwrap(), "go");
     assert_eq!(said(&events), ["open echo", "close echo", "settled echo"]);
 }
@@ -95,32 +99,32 @@ fn nothing_is_lost_when_the_run_ends_in_one_poll() {
         Ok(n)
     }
     let (recorder, session) = recorded();
-    let mut stream = session.stream(&at_once, 1_000u32);
+    let mut stream = session.run(&at_once, 80u32).stream();
     let first = stream.next().now_or_never().unwrap();
     assert!(matches!(first, Some(StreamItem::Event(_))));
-    assert_eq!(recorder.events().len(), 3_003, "it ended in this poll");
+    assert_eq!(recorder.events().len(), 243, "it ended in this poll");
     let (events, output) = block_on(read(stream));
-    assert_eq!((events.len(), output.unwrap()), (3_002, 1_000));
+    assert_eq!((events.len(), output.unwrap()), (242, 80));
     assert_eq!(events, recorder.events()[1..]);
 }
 
 #[test]
 fn a_run_that_fails_or_is_invalid_gives_its_error_as_the_outcome() {
     let (_, session) = recorded();
-    let (events, output) = block_on(read(session.stream(&fail, "go")));
+    let (events, output) = block_on(read(session.run(&fail, "go").stream()));
     assert_eq!(output.unwrap_err().to_string(), "fail: broken");
     assert_eq!(
         said(&events),
         ["open fail", "close fail failed", "settled fail"]
     );
-    let (events, output) = block_on(read(session.id("").stream(&fail, "go")));
-    assert_eq!(output.unwrap_err().kind(), ErrorKind::Invalid);
+    let (events, output) = block_on(read(session.id("").run(&fail, "go").stream()));
+    assert_eq!(output.unwrap_err().error().kind(), ErrorKind::Invalid);
     assert_eq!(said(&events), Vec::<String>::new());
 }
 
 async fn model(cx: &RunContext, name: &'static str, pieces: &[&'static str]) -> Result<u32> {
     let effect = Effect::new(EffectKind::Model, name);
-    cx.perform(effect, |cx| async move {
+    cx.perform(effect, (), |cx, ()| async move {
         for piece in pieces {
             match *piece {
                 "/" => give_way().await,
@@ -140,7 +144,7 @@ fn the_pieces_of_one_reply_merge_within_a_poll_and_never_over_a_boundary() {
         model(&cx, "opus", &["g"]).await
     }
     let (recorder, session) = recorded();
-    let (events, output) = block_on(read(session.stream(&streams, ())));
+    let (events, output) = block_on(read(session.run(&streams, ()).stream()));
     output.unwrap();
     let opus = "streams/model:opus";
     assert_eq!(
@@ -166,11 +170,13 @@ fn the_pieces_of_one_reply_merge_within_a_poll_and_never_over_a_boundary() {
 fn the_pieces_of_replies_beside_each_other_stay_apart() {
     async fn beside(cx: RunContext, _: ()) -> Result<Vec<u32>> {
         let pieces = ["a", "b", "/", "c"];
-        let branches = ["left", "right"].map(|name| Branch::new(model(&cx, name, &pieces)));
+        let branches = ["left", "right"].map(|name| {
+            Branch::new(move |cx: RunContext| async move { model(&cx, name, &pieces).await })
+        });
         cx.join(8, branches).await
     }
     let (_, session) = recorded();
-    let (events, _) = block_on(read(session.stream(&beside, ())));
+    let (events, _) = block_on(read(session.run(&beside, ()).stream()));
     let deltas: Vec<_> = said(&events)
         .into_iter()
         .filter(|it| it.starts_with("delta"))
@@ -178,10 +184,10 @@ fn the_pieces_of_replies_beside_each_other_stay_apart() {
     assert_eq!(
         deltas,
         [
-            "delta beside/model:left \"ab\"",
-            "delta beside/model:right \"ab\"",
-            "delta beside/model:left \"c\"",
-            "delta beside/model:right \"c\"",
+            "delta beside/[0]/model:left \"ab\"",
+            "delta beside/[1]/model:right \"ab\"",
+            "delta beside/[0]/model:left \"c\"",
+            "delta beside/[1]/model:right \"c\"",
         ]
     );
 }
@@ -220,7 +226,7 @@ fn a_reader_that_stops_reading_stops_the_run() {
     let steps = Arc::new(AtomicU32::new(0));
     let (recorder, session) = recorded();
     let counting = counting(&steps);
-    let mut stream = session.stream(&counting, 100u32);
+    let mut stream = session.run(&counting, 100u32).stream();
     assert_eq!(steps.load(Ordering::Relaxed), 0, "nobody reads yet");
     let mut read = 0;
     while steps.load(Ordering::Relaxed) < 3 {
@@ -245,7 +251,7 @@ fn dropping_a_stream_cancels_the_run() {
         cx.step("inner", &forever, text).await
     }
     let (recorder, session) = recorded();
-    let mut stream = session.stream(&nests, "go");
+    let mut stream = session.run(&nests, "go").stream();
     for _ in 0..2 {
         assert!(stream.next().now_or_never().is_some());
     }
@@ -263,14 +269,14 @@ fn dropping_a_stream_cancels_the_run() {
 #[test]
 fn a_stream_that_is_never_read_begins_nothing() {
     let (recorder, session) = recorded();
-    drop(session.stream(&echo, "go"));
+    drop(session.run(&echo, "go").stream());
     assert!(recorder.events().is_empty());
 }
 
 #[test]
 fn a_handle_cancels_the_run_and_the_reader_sees_how_it_ends() {
     let (_, session) = recorded();
-    let mut stream = session.stream(&forever, "go");
+    let mut stream = session.run(&forever, "go").stream();
     let handle = stream.handle();
     assert!(stream.next().now_or_never().is_some(), "it began");
     assert_eq!(
@@ -284,15 +290,18 @@ fn a_handle_cancels_the_run_and_the_reader_sees_how_it_ends() {
         ["close forever cancelled (requested)", "settled forever"]
     );
     let error = output.unwrap_err();
-    assert_eq!(error.run().unwrap().run_id, *handle.run_id());
+    assert_eq!(error.report().unwrap().run_id, *handle.run_id());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_ends_a_run_that_is_read() {
     let (recorder, session) = recorded();
     let session = session.deadline(Duration::from_secs(60));
-    let (events, output) = read(session.stream(&forever, "go")).await;
-    assert_eq!(output.unwrap_err().kind(), ErrorKind::Cancelled);
+    let (events, output) = read(session.run(&forever, "go").stream()).await;
+    assert_eq!(
+        output.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(events, recorder.events());
     assert_eq!(
         said(&events)[1..],
@@ -304,7 +313,7 @@ async fn a_deadline_ends_a_run_that_is_read() {
 fn two_streams_give_each_its_own_run() {
     let (_, session) = recorded();
     let both = block_on(async {
-        let streams = ["one", "two"].map(|text| read(session.stream(&echo, text)));
+        let streams = ["one", "two"].map(|text| read(session.run(&echo, text).stream()));
         futures::future::join_all(streams).await
     });
     for ((events, output), text) in both.iter().zip(["one", "two"]) {
@@ -327,10 +336,10 @@ fn repeatable() -> (Recorder, Session) {
 fn an_event_is_one_flat_object() {
     async fn calls(cx: RunContext, _: ()) -> Result<u32> {
         let tool = Effect::tool("add", "c1").with_input(Arc::new(json!({"a": [1, 2]})));
-        cx.perform(tool, |_| wait(0)).await
+        cx.perform(tool, (), |_, ()| wait(0)).await
     }
     let (_, session) = repeatable();
-    let (events, _) = block_on(read(session.stream(&calls, ())));
+    let (events, _) = block_on(read(session.run(&calls, ()).stream()));
     let values: Vec<_> = events.iter().map(|it| json!(it)).collect();
     let common = |event: &OwnedEvent| {
         json!({

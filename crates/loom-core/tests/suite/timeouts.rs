@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{ErrorKind, IntoStep, Result, RunContext, step};
+use loom_core::{CancelReason, ErrorKind, IntoStep, Result, RunContext, RunErrorKind, step};
 use tokio::time::{Instant, sleep};
 
 use crate::recorded::{recorded, tree};
@@ -24,7 +24,7 @@ async fn a_root_that_takes_too_long_fails_and_what_it_opened_is_cancelled() {
         .await
         .unwrap_err();
     assert_eq!(started.elapsed().as_secs(), 1);
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.error().kind(), ErrorKind::Timeout);
     assert_eq!(error.to_string(), "slow: timed out after 1s");
     assert_eq!(
         tree(&recorder),
@@ -166,7 +166,10 @@ async fn a_deadline_within_a_time_limit_is_told_from_it() {
         .run(&step(slow).timeout(2 * SECOND), "go")
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(
         tree(&recorder),
         [

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use loom_core::{CancelReason, ErrorKind, Result, RunContext, step};
+use loom_core::{CancelReason, ErrorKind, Result, RunContext, RunErrorKind, step};
 use tokio::time::{Instant, sleep};
 
 use crate::recorded::{recorded, story, tree};
@@ -64,7 +64,7 @@ async fn a_limit_around_a_retry_bounds_its_waits_too() {
     let year = 365 * 86_400 * SECOND;
     let waits = step(fails).retry(9).backoff(year, year).timeout(SECOND);
     let error = session.run(&waits, "go").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.error().kind(), ErrorKind::Timeout);
     assert_eq!(started.elapsed().as_secs(), 1);
     assert_eq!(attempts.load(Ordering::Relaxed), 1);
     assert_eq!(
@@ -84,7 +84,10 @@ async fn the_deadline_of_the_run_is_no_timeout_that_is_retried() {
     let session = session.deadline(SECOND * 3 / 2);
     let each = step(slow).timeout(SECOND).retry(9).backoff(NONE, NONE);
     let error = session.run(&each, "go").await.unwrap_err();
-    assert_eq!(error.ending().cancel_reason(), Some(CancelReason::Deadline));
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(
         tree(&recorder),
         [

@@ -2,8 +2,8 @@
 
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Effect, EffectKind, Error, ErrorKind, Gate, Loom, Recorder, Result, RunContext,
-    Session, Step, Tool, ToolOutput, Verdict, key,
+    Attributes, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom, Recorder, Result,
+    RunContext, Session, Step, Tool, ToolOutput, Verdict, key,
 };
 use serde_json::{Value, json};
 
@@ -155,7 +155,7 @@ fn a_call_that_can_not_happen_is_recorded_and_no_gate_is_asked() {
             "never"
         }
 
-        async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+        async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
             match effect.kind() {
                 EffectKind::Tool => Verdict::deny("never"),
                 _ => Verdict::Allow,
@@ -167,7 +167,7 @@ fn a_call_that_can_not_happen_is_recorded_and_no_gate_is_asked() {
             Effect::tool("refnud", "c1"),
             Error::invalid("no tool named \"refnud\""),
         );
-        cx.step("told", &echo, error.to_string()).await
+        cx.step("told", &echo, error.await.to_string()).await
     }
     let (recorder, session): (Recorder, Session) = recorded_by(Loom::builder().gate(Never));
     let outcome = block_on(session.run(&refuses, "go")).unwrap();
@@ -200,12 +200,12 @@ fn a_call_that_can_not_happen_is_recorded_and_no_gate_is_asked() {
 fn what_the_door_refuses_can_not_be_refused_again() {
     async fn cancels(cx: RunContext, _: String) -> Result<String> {
         cx.handle().cancel();
-        let error = cx.refuse(Effect::tool("refnud", "c1"), Error::invalid("no such tool"));
-        Err(error)
+        let refused = Effect::tool("refnud", "c1");
+        Err(cx.refuse(refused, Error::invalid("no such tool")).await)
     }
     let (recorder, session) = recorded();
     let error = block_on(session.run(&cancels, "go")).unwrap_err();
-    assert_eq!(error.to_string(), "cancels: the run was cancelled");
+    assert_eq!(error.to_string(), "the run was cancelled (requested)");
     assert_eq!(
         tree(&recorder),
         ["loom.workflow.run cancels ✗ cancelled (requested)"]
@@ -233,7 +233,7 @@ fn a_step_by_a_bad_name_is_invalid_and_opens_nothing() {
         let (recorder, session) = recorded();
         let error = block_on(session.run(&named, name)).unwrap_err();
         assert_eq!(
-            (error.kind(), error.message()),
+            (error.error().kind(), error.message()),
             (ErrorKind::Invalid, message.as_str())
         );
         assert_eq!(error.path(), Some("named"));
@@ -251,17 +251,17 @@ fn an_effect_by_a_bad_name_is_invalid_unless_a_model_made_it_up() {
             EffectKind::Turn,
             EffectKind::Model,
         ] {
-            let error = cx.perform(Effect::new(kind, "a\nb"), |_| async { Ok(()) });
+            let error = cx.perform(Effect::new(kind, "a\nb"), (), |_, ()| async { Ok(()) });
             assert_eq!(error.await.unwrap_err().kind(), ErrorKind::Invalid);
             let error = cx.refuse(Effect::new(kind, ""), Error::new(ErrorKind::Failed, "x"));
-            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert_eq!(error.await.kind(), ErrorKind::Invalid);
         }
         let made_up = Effect::tool("drop\ntables", "c\t1");
         let error = cx.refuse(made_up, Error::invalid("no such tool"));
-        assert_eq!(error.message(), "no such tool");
+        assert_eq!(error.await.message(), "no such tool");
         let long = Effect::tool("x".repeat(5000), "y".repeat(5000));
         assert!(long.name().len() <= 256 && long.at().unwrap().len() <= 256);
-        cx.refuse(long, Error::invalid("no such tool"));
+        cx.refuse(long, Error::invalid("no such tool")).await;
         Ok(())
     }
     let (recorder, session) = recorded();

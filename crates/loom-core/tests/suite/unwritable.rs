@@ -60,7 +60,7 @@ fn a_value_that_panics_when_it_is_written_costs_a_stream_no_event() {
     let loom = Loom::builder().observe(recorder.clone()).build();
     let session = loom.session("alice");
     let (mut events, mut outputs) = (Vec::<OwnedEvent>::new(), Vec::new());
-    let read = session.stream(&passes_bad, ()).for_each(|item| {
+    let read = session.run(&passes_bad, ()).stream().for_each(|item| {
         match item {
             StreamItem::Event(event) => events.push(*event),
             StreamItem::Done(outcome) => outputs.push(outcome.unwrap().output),
@@ -117,7 +117,7 @@ fn a_value_nested_too_deep_is_invalid_where_a_journal_must_write_it() {
         let begun = desk().1.run(&eat, Deep::new()).await.map(|it| it.output);
         for result in [given, eaten, begun] {
             let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert_eq!(error.error().kind(), ErrorKind::Invalid);
             let why = "it is nested deeper than 128 levels";
             assert!(error.message().contains(why), "{error}");
         }

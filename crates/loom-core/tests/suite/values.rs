@@ -248,7 +248,7 @@ fn a_value_is_nested_at_most_128_levels() {
 }
 
 #[test]
-fn a_step_whose_output_json_cant_bring_back_fails_where_it_is_recorded() {
+fn c05_c06_a_step_whose_output_json_cant_bring_back_fails_where_it_is_recorded() {
     async fn infinite(_: ()) -> Result<Option<f64>> {
         Ok(Some(1.0 / 0.0))
     }
@@ -278,7 +278,7 @@ fn a_step_whose_output_json_cant_bring_back_fails_where_it_is_recorded() {
         let journal = MemoryJournal::default();
         let (recorder, session) = recorded_by(Loom::builder().journal(journal));
         let error = block_on(session.run(&all, step)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         assert!(error.message().ends_with(why), "{error}");
         assert_eq!(
             tree(&recorder)[1],

@@ -19,8 +19,12 @@ fn repeats_count_and_failures_and_nested_steps_do_not() {
         cx.step("b", &fail, "3").await.unwrap_err();
         cx.step("c", &stepped, "4").await?;
         let run = Effect::new(EffectKind::Workflow, "inner");
-        cx.perform(run, |cx| async move { stepped(cx, "5".into()).await })
-            .await?;
+        cx.perform(
+            run,
+            (),
+            |cx, ()| async move { stepped(cx, "5".into()).await },
+        )
+        .await?;
         let tool = Tool::new("tool", "Steps.", stepped);
         tool.call(&cx, "c1", json!({"input": "6"})).await?;
         cx.step("a", &echo, text).await

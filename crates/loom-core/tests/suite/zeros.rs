@@ -11,7 +11,7 @@ use crate::steps::echo;
 fn refused<M>(step: &impl IntoStep<String, M, Out = String>) -> String {
     let (recorder, session) = recorded();
     let error = block_on(session.run(step, "go")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(tree(&recorder).len(), 1, "nothing else ran");
     error.message().to_owned()
 }
@@ -38,19 +38,19 @@ fn a_join_of_none_at_a_time_is_refused_however_many_there_are() {
         for count in 0..3 {
             let branch = |i: usize| {
                 let (cx, text) = (&cx, text.clone());
-                Branch::new(async move { cx.step(format!("echo {i}"), &echo, text).await })
+                Branch::new(move |_| async move { cx.step(format!("echo {i}"), &echo, text).await })
             };
             let error = cx.join(0, (0..count).map(branch)).await.unwrap_err();
-            let none = "`join` of 0 at a time: then nothing could run";
+            let none = "`concurrency_max` is 0: let at least one branch run at once";
             assert_eq!(error.message(), none);
         }
         Ok(cx
-            .join(0, [Branch::new(async { Ok(text) })])
+            .join(0, [Branch::new(move |_| async { Ok(text) })])
             .await?
             .concat())
     }
     assert_eq!(
         refused(&joins),
-        "`join` of 0 at a time: then nothing could run"
+        "`concurrency_max` is 0: let at least one branch run at once"
     );
 }

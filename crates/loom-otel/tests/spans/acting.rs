@@ -2,7 +2,7 @@
 
 use loom_core::{Result, RunContext, Scope, UserId};
 
-use crate::exported::{Telemetry, block_on};
+use crate::exported::{Telemetry, block_on, values};
 
 #[test]
 fn acting_as_another_is_an_event_of_a_span_that_says_for_whom_and_by_whom() {
@@ -63,4 +63,22 @@ fn acting_as_another_is_an_event_of_a_span_that_says_for_whom_and_by_whom() {
       - loom.ending: "completed"
 "#
     );
+}
+
+#[test]
+fn what_the_anonymous_partition_does_for_a_user_says_by_whom_with_an_empty_text() {
+    async fn look(_: RunContext, (): ()) -> Result<()> {
+        Ok(())
+    }
+    async fn support(cx: RunContext, customer: String) -> Result<()> {
+        let customer = UserId::new(customer)?;
+        cx.acting_as(customer, "look", &look, ()).await
+    }
+    let telemetry = Telemetry::new();
+    let session = telemetry.loom().build().anonymous().id("conv");
+    block_on(session.run(&support, "alice")).unwrap();
+    let spans = telemetry.spans();
+    let step = |value: &str| vec![("loom.workflow.step".to_owned(), value.to_owned())];
+    assert_eq!(values(&spans, "user_id"), step("alice"));
+    assert_eq!(values(&spans, "loom.by"), step(""));
 }

@@ -1,9 +1,10 @@
 //! What a span says of those who were asked: by name and by what came of it, never in words.
 
 use loom_core::{
-    Approval, Approver, Decision, Effect, ErrorKind, Gate, Permissions, Question, Result, Rule,
-    RunContext, Verdict,
+    Approval, Approver, Decision, Effect, EffectView, Gate, Permissions, Question, Result, Rule,
+    RunContext, RunErrorKind, Step, Tool, ToolOutput, Verdict,
 };
+use serde_json::{Value, json};
 
 use crate::exported::{Telemetry, block_on};
 
@@ -11,7 +12,12 @@ use crate::exported::{Telemetry, block_on};
 struct Desk(Approval);
 
 impl Approver for Desk {
-    async fn approve(&self, _cx: &RunContext, _effect: &Effect, _question: &Question) -> Approval {
+    async fn approve(
+        &self,
+        _view: &EffectView,
+        _effect: &Effect,
+        _question: &Question,
+    ) -> Approval {
         self.0.clone()
     }
 }
@@ -23,7 +29,7 @@ impl Gate for FourEyes {
         "four_eyes"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         match effect.name().as_str() {
             "pay" => Verdict::Ask("secret".to_owned()),
             _ => Verdict::Allow,
@@ -33,7 +39,7 @@ impl Gate for FourEyes {
 
 async fn refund(cx: RunContext, (): ()) -> Result<()> {
     let pay = Effect::tool("pay", "call_1").destructive(true);
-    cx.perform(pay, |_cx| async { Ok(()) }).await
+    cx.perform(pay, (), |_cx, ()| async { Ok(()) }).await
 }
 
 /// All that the tool's span says.
@@ -84,7 +90,7 @@ fn an_approval_that_was_refused_says_so_and_neither_the_question_nor_why() {
     let builder = telemetry.loom().permissions(allowed).gate(FourEyes);
     let session = builder.approver(desk).build().session("alice").id("conv");
     let error = block_on(session.run(&refund, ())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.kind(), RunErrorKind::Denied);
     assert_eq!(
         tool(&telemetry),
         r#" Internal 4..9
@@ -199,4 +205,33 @@ fn an_approval_by_the_second_gate_of_a_name_is_one_too() {
     assert_eq!(tool.matches("* approval_answered").count(), 2, "{tool}");
     assert_eq!(tool.matches("loom.approval: \"allowed\"").count(), 2);
     assert!(!tool.contains("* question_"), "{tool}");
+}
+
+#[test]
+fn an_approval_with_other_arguments_says_so_and_not_which() {
+    async fn pay(args: Value) -> Result<ToolOutput> {
+        Ok(ToolOutput::Json(args))
+    }
+    async fn refund(cx: RunContext, (): ()) -> Result<String> {
+        let step = Step::new(pay);
+        let schema = json!({"type": "object"});
+        let tool = Tool::with_schema("pay", "Pays.", schema, step).destructive();
+        let paid = tool.call(&cx, "call_1", json!({"cents": 5})).await?;
+        Ok(paid.into_text())
+    }
+    let telemetry = Telemetry::new();
+    let desk = Desk(Approval::GrantedWith(json!({"cents": 333})));
+    let loom = telemetry.loom().approver(desk).build();
+    let outcome = block_on(loom.session("alice").id("conv").run(&refund, ())).unwrap();
+    assert_eq!(outcome.output, r#"{"cents":333}"#);
+    let tool = tool(&telemetry);
+    let (_, answered) = tool.split_once("* approval_answered 6\n").unwrap();
+    assert_eq!(
+        answered,
+        r#"      - loom.question: "permissions"
+      - loom.approval: "allowed"
+      - loom.approval_changed: true
+"#
+    );
+    assert!(!format!("{:?}", telemetry.spans()).contains("333"));
 }

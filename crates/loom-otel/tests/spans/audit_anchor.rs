@@ -62,7 +62,7 @@ fn the_anchor_stands_on_the_root_whose_end_is_when_it_closed() {
 
 #[test]
 fn a_run_whose_log_could_not_settle_has_no_anchor() {
-    let telemetry = settled_with(|| Err(Error::new(ErrorKind::Internal, "disk full")));
+    let telemetry = settled_with(|| Err(Error::new(ErrorKind::Failed, "disk full")));
     assert_eq!(values(&telemetry.spans(), "loom.audit.log"), []);
     assert_eq!(
         telemetry.lines(),

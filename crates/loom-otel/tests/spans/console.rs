@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Approval, Approver, CancelReason, CountingIds, Effect, EffectKind, Error, ErrorKind, Gate,
-    Loom, MemoryJournal, Name, Observer, Question, Result, RunContext, Verdict, step,
+    Approval, Approver, CancelReason, CountingIds, Effect, EffectKind, EffectView, Error,
+    ErrorKind, Gate, Loom, MemoryJournal, Name, Observer, Question, Result, RunContext, Verdict,
+    step,
 };
 use loom_otel::{ConsoleObserver, OtelObserver};
 
@@ -36,7 +37,7 @@ impl Gate for NoRefunds {
         "no_refunds"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         match effect.kind() {
             EffectKind::Tool => Verdict::deny("secret"),
             _ => Verdict::Allow,
@@ -57,19 +58,24 @@ async fn stuck(_: u64) -> Result<u64> {
 }
 
 async fn agent(cx: RunContext) -> Result<u64> {
-    let turn = cx.perform(Effect::turn(0), |cx| async move {
+    let turn = cx.perform(Effect::turn(0), (), |cx, ()| async move {
         let model = Effect::new(EffectKind::Model, "opus");
-        cx.perform(model, |_cx| async { Ok(()) }).await?;
+        cx.perform(model, (), |_cx, ()| async { Ok(()) }).await?;
         let tool = Effect::tool("refund", "call_1");
-        Ok(cx.perform(tool, |_cx| async { Ok(1) }).await.unwrap_or(0))
+        Ok(cx
+            .perform(tool, (), |_cx, ()| async { Ok(1) })
+            .await
+            .unwrap_or(0))
     });
     turn.await
 }
 
 async fn gated(cx: RunContext, n: u64) -> Result<u64> {
     cx.step("gate\u{202e}", &pass, n).await?;
-    cx.perform(Effect::new(EffectKind::Agent, "helper"), agent)
-        .await?;
+    cx.perform(Effect::new(EffectKind::Agent, "helper"), (), |cx, ()| {
+        agent(cx)
+    })
+    .await?;
     let mut slow = Box::pin(cx.step("slow", &stuck, n));
     assert!((&mut slow).now_or_never().is_none());
     let failed = cx.step("quick", &fail, n).await;
@@ -121,7 +127,7 @@ async fn sure(cx: RunContext, n: u64) -> Result<u64> {
 
 async fn pay(cx: RunContext, call_id: &'static str) -> Result<u64> {
     let pay = Effect::tool("pay", call_id).destructive(true);
-    cx.perform(pay, |_cx| async { Ok(1) }).await
+    cx.perform(pay, (), |_cx, ()| async { Ok(1) }).await
 }
 
 async fn refund(cx: RunContext, n: u64) -> Result<u64> {
@@ -140,11 +146,11 @@ async fn a_run_that_is_retried_paused_and_resumed_says_each_in_one_line() {
         .build();
     let session = loom.session("alice");
     let mut error = session.run(&refund, 1u64).await.unwrap_err();
-    let run_id = error.run().unwrap().run_id.clone();
+    let run_id = error.report().unwrap().run_id.clone();
     for said in [false, true] {
         let path = &error.questions()[0].path;
         session.answer(&run_id, path, said).await.unwrap();
-        let resumed = session.resume::<u64, _, _>(&run_id, &refund).await;
+        let resumed = session.resume(&run_id, &refund).await;
         match resumed {
             Ok(outcome) => assert_eq!((said, outcome.output), (true, 1)),
             Err(paused) => error = paused,
@@ -180,7 +186,7 @@ loom.workflow.run refund
 struct Desk;
 
 impl Approver for Desk {
-    async fn approve(&self, _cx: &RunContext, effect: &Effect, _question: &Question) -> Approval {
+    async fn approve(&self, _view: &EffectView, effect: &Effect, _question: &Question) -> Approval {
         match effect.at().map(Name::as_str) {
             Some("call_1") => Approval::Granted,
             _ => Approval::Refused("secret".to_owned()),

@@ -2,7 +2,8 @@
 
 use futures::FutureExt;
 use loom_core::{
-    CancelReason, Effect, EffectKind, Error, ErrorKind, Gate, Limits, Result, RunContext, Verdict,
+    CancelReason, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Limits, Result,
+    RunContext, RunErrorKind, Verdict,
 };
 
 use crate::exported::{Telemetry, block_on, values};
@@ -26,7 +27,7 @@ fn failures_have_an_error_status_and_type_but_no_message() {
         let kind = match kind {
             0 => ErrorKind::Upstream,
             1 => ErrorKind::Invalid,
-            2 => ErrorKind::Interrupted,
+            2 => ErrorKind::LimitReached,
             _ => panic!("secret"),
         };
         Err(Error::new(kind, "secret"))
@@ -45,7 +46,7 @@ fn failures_have_an_error_status_and_type_but_no_message() {
             "loom.workflow.run",
             "  loom.workflow.step bad ✗ upstream",
             "  loom.workflow.step bad ✗ invalid",
-            "  loom.workflow.step bad ✗ interrupted",
+            "  loom.workflow.step bad ✗ limit_reached",
             "  loom.workflow.step bad ✗ panicked",
         ]
     );
@@ -56,7 +57,7 @@ fn failures_have_an_error_status_and_type_but_no_message() {
         named(&[
             (step, "upstream"),
             (step, "invalid"),
-            (step, "interrupted"),
+            (step, "limit_reached"),
             (step, "panicked")
         ])
     );
@@ -80,7 +81,7 @@ impl Gate for NoRefunds {
         "no_refunds"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
         match effect.name().as_str() {
             "refund" => Verdict::deny("secret"),
             _ => Verdict::Allow,
@@ -92,7 +93,7 @@ impl Gate for NoRefunds {
 fn a_denied_span_says_so_and_which_gate_decided() {
     async fn ask(cx: RunContext, (): ()) -> Result<()> {
         let tool = Effect::tool("refund", "call_1");
-        let denied = cx.perform(tool, |_cx| async { Ok(()) }).await;
+        let denied = cx.perform(tool, (), |_cx, ()| async { Ok(()) }).await;
         assert_eq!(denied.unwrap_err().kind(), ErrorKind::Denied);
         Ok(())
     }
@@ -132,11 +133,14 @@ fn a_denied_span_says_so_and_which_gate_decided() {
 fn a_cancelled_span_says_why_and_is_no_failure() {
     let telemetry = Telemetry::new();
     let session = telemetry.loom().build().session("alice");
-    let mut run = session.start(&nested, 1u64);
+    let mut run = session.run(&nested, 1u64);
     assert!((&mut run).now_or_never().is_none());
     run.handle().cancel();
     let error = block_on(run).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(
         telemetry.lines(),
         ["loom.workflow.run", "  loom.workflow.step stuck"]
@@ -153,7 +157,7 @@ fn a_dropped_run_exports_every_span_exactly_once() {
     let telemetry = Telemetry::new();
     let loom = telemetry.loom().build();
     let session = loom.session("alice");
-    let mut run = session.start(&nested, 1u64);
+    let mut run = session.run(&nested, 1u64);
     assert!((&mut run).now_or_never().is_none());
     assert_eq!(telemetry.spans(), []);
     drop(run);
@@ -210,7 +214,7 @@ fn what_a_failing_sibling_stops_is_cancelled_and_the_failure_alone_is_an_error()
 fn a_limit_leaves_an_event_on_the_span_it_was_reached_in() {
     async fn deep(cx: RunContext, (): ()) -> Result<()> {
         let run = Effect::new(EffectKind::Workflow, "inner");
-        cx.perform(run, |_cx| async { Ok(()) }).await
+        cx.perform(run, (), |_cx, ()| async { Ok(()) }).await
     }
     let telemetry = Telemetry::new();
     let limits = Limits::default().with_depth_max(1);
@@ -222,5 +226,5 @@ fn a_limit_leaves_an_event_on_the_span_it_was_reached_in() {
         event,
         "limit_reached 3\n    - loom.limit: \"depth_max\"\n    - loom.limit_value: 1\n"
     );
-    assert_eq!(telemetry.lines(), ["loom.workflow.run ✗ interrupted"]);
+    assert_eq!(telemetry.lines(), ["loom.workflow.run ✗ limit_reached"]);
 }

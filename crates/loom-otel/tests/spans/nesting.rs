@@ -34,8 +34,8 @@ async fn a_user_s_spans_nest_under_their_step_across_await_and_beside_siblings()
         let (one, two, own) = (tracer.clone(), tracer.clone(), tracer.clone());
         async move {
             let (left, right) = futures::join!(
-                cx.perform(step("left"), |_cx| work(one, "left")),
-                cx.perform(step("right"), |_cx| work(two, "right")),
+                cx.perform(step("left"), (), |_cx, ()| work(one, "left")),
+                cx.perform(step("right"), (), |_cx, ()| work(two, "right")),
             );
             own.start("last").end();
             left.and(right)

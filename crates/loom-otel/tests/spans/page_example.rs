@@ -12,7 +12,7 @@ async fn model_call(cx: &RunContext, id: &'static str, finish: &'static str) -> 
     let effect = Effect::new(EffectKind::Model, "opus")
         .with(key::MODEL, "opus")
         .with(key::PROVIDER, "anthropic");
-    cx.perform(effect, |cx| async move {
+    cx.perform(effect, (), |cx, ()| async move {
         cx.delta("secret");
         cx.record(
             Attributes::new()
@@ -29,7 +29,7 @@ async fn model_call(cx: &RunContext, id: &'static str, finish: &'static str) -> 
 
 async fn action(cx: RunContext) -> Result<String> {
     let run = Effect::new(EffectKind::Workflow, "action");
-    cx.perform_with(run, "secret".to_owned(), |cx, input| async move {
+    cx.perform(run, "secret".to_owned(), |cx, input| async move {
         let input = cx.step("authorize", &pass, input).await?;
         cx.step("execute", &pass, input).await
     })
@@ -37,13 +37,13 @@ async fn action(cx: RunContext) -> Result<String> {
 }
 
 async fn turns(cx: RunContext) -> Result<String> {
-    let turn = cx.perform(Effect::turn(0), |cx| async move {
+    let turn = cx.perform(Effect::turn(0), (), |cx, ()| async move {
         model_call(&cx, "msg_1", "tool_use").await?;
         let tool = Effect::tool("action", "call_1").with(key::DESCRIPTION, "Run the workflow.");
-        cx.perform(tool, action).await
+        cx.perform(tool, (), |cx, ()| action(cx)).await
     });
     turn.await?;
-    let turn = cx.perform(Effect::turn(1), |cx| async move {
+    let turn = cx.perform(Effect::turn(1), (), |cx, ()| async move {
         model_call(&cx, "msg_2", "end_turn").await?;
         Ok("secret".to_owned())
     });
@@ -56,7 +56,7 @@ fn agent(cx: RunContext) -> BoxFuture<'static, Result<String>> {
         .with(key::MODEL, "opus")
         .with(key::TURNS_MAX, 50u32);
     let run = async move {
-        let answered = cx.perform(agent, |cx| async move {
+        let answered = cx.perform(agent, (), |cx, ()| async move {
             let answer = turns(cx.clone()).await?;
             cx.record_one(key::TURNS, 2u32);
             cx.record_one(key::INPUT_TOKENS, 24u64);
@@ -71,7 +71,7 @@ fn agent(cx: RunContext) -> BoxFuture<'static, Result<String>> {
 async fn gated_action(cx: RunContext, text: String) -> Result<String> {
     let text = cx.step("gate", &pass, text).await?;
     let node = Effect::new(EffectKind::Step, "agent_node").with(key::VISIT, 1u32);
-    let text = cx.perform_with(node, text, |cx, _text| agent(cx)).await?;
+    let text = cx.perform(node, text, |cx, _text| agent(cx)).await?;
     cx.step("log_completion", &pass, text).await
 }
 

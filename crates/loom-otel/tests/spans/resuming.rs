@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use loom_core::{
-    Effect, Error, ErrorKind, MemoryJournal, Result, RunContext, RunId, Session, TraceParent, step,
+    Branch, Effect, Error, ErrorKind, MemoryJournal, Resolution, Result, RunContext, RunError,
+    RunErrorKind, RunId, Session, TraceParent, step,
 };
 use opentelemetry::trace::SpanId;
 
-use crate::exported::{Telemetry, block_on};
+use crate::exported::{Telemetry, block_on, values};
 
 #[tokio::test(start_paused = true)]
 async fn a_retried_step_is_one_span_with_an_event_for_each_further_attempt() {
@@ -117,7 +119,8 @@ async fn refund(cx: RunContext, n: u64) -> Result<u64> {
     let n = cx.step("double", &double, n).await?;
     let n = cx.step("sure", &sure, n).await?;
     let tool = Effect::tool("pay", "call_1").destructive(true);
-    cx.perform(tool, |_cx| async move { Ok(n) }).await
+    cx.perform(tool, (), move |_cx, ()| async move { Ok(n) })
+        .await
 }
 
 fn session(telemetry: &Telemetry) -> Session {
@@ -127,9 +130,9 @@ fn session(telemetry: &Telemetry) -> Session {
 }
 
 /// The run's id and the path of its one question.
-fn paused(error: &Error) -> (RunId, String) {
-    assert_eq!(error.kind(), ErrorKind::Paused);
-    let run_id = error.run().unwrap().run_id.clone();
+fn paused(error: &RunError) -> (RunId, String) {
+    assert_eq!(error.kind(), RunErrorKind::Paused);
+    let run_id = error.report().unwrap().run_id.clone();
     (run_id, error.questions()[0].path.clone())
 }
 
@@ -141,10 +144,10 @@ fn a_resumed_run_is_another_root_of_its_trace_linked_to_the_first() {
         let first = session.run(&refund, 21u64).await.unwrap_err();
         let (run_id, question) = paused(&first);
         session.answer(&run_id, &question, false).await.unwrap();
-        let second = session.resume::<u64, _, _>(&run_id, &refund).await;
+        let second = session.resume(&run_id, &refund).await;
         let (_, question) = paused(&second.unwrap_err());
         session.answer(&run_id, &question, true).await.unwrap();
-        let third = session.resume::<u64, _, _>(&run_id, &refund).await;
+        let third = session.resume(&run_id, &refund).await;
         assert_eq!(third.unwrap().output, 0);
     });
     assert_eq!(telemetry.tree(), include_str!("resuming.txt"));
@@ -173,7 +176,7 @@ fn a_run_that_another_trace_resumed_stays_in_its_own_and_links_to_it() {
         let (run_id, question) = paused(&asked.unwrap_err());
         session.answer(&run_id, &question, true).await.unwrap();
         let session = session.traceparent(resumed);
-        session.resume::<u64, _, _>(&run_id, &sure).await.unwrap();
+        session.resume(&run_id, &sure).await.unwrap();
     });
     let spans = telemetry.spans();
     let first = telemetry.recorder.spans()[0].span.to_string();
@@ -200,4 +203,71 @@ fn a_run_that_another_trace_resumed_stays_in_its_own_and_links_to_it() {
             (trace.to_owned(), "0000000000000000".to_owned(), links),
         ]
     );
+}
+
+#[test]
+fn an_effect_that_was_cut_off_is_unfinished_in_the_next_attempt_and_the_journal_asks() {
+    async fn stuck(cx: RunContext, (): ()) -> Result<u64> {
+        let pay = Effect::tool("pay", "call_1");
+        cx.perform(pay, (), |_cx, ()| std::future::pending()).await
+    }
+    let telemetry = Telemetry::new();
+    let session = session(&telemetry);
+    let mut run = session.run(&stuck, ()).id("run_1");
+    assert!((&mut run).now_or_never().is_none());
+    let run_id = run.handle().run_id().clone();
+    drop(run);
+    telemetry.exporter.reset();
+    let (_, question) = paused(&block_on(session.resume(&run_id, &stuck)).unwrap_err());
+    let tree = telemetry.tree();
+    let (_, root) = tree.split_once("  * resumed ").unwrap();
+    assert!(root.contains("- loom.attempt: 2\n"), "{root}");
+    let (_, events) = root.split_once("  * unfinished ").unwrap();
+    assert_eq!(
+        events.split_once('\n').unwrap().1,
+        r#"      - loom.safety: "not_idempotent"
+    * question_asked 12
+      - loom.question: "unfinished"
+"#
+    );
+    telemetry.exporter.reset();
+    block_on(async {
+        let gave_up = Resolution::GiveUp;
+        session.answer(&run_id, &question, gave_up).await.unwrap();
+        session.resume(&run_id, &stuck).await.unwrap_err();
+    });
+    let root = telemetry.tree();
+    assert!(root.contains("- loom.attempt: 3\n"), "{root}");
+    assert!(root.contains("* question_answered"), "{root}");
+}
+
+#[test]
+fn a_run_that_resumes_itself_exports_the_root_of_each_attempt() {
+    let telemetry = Telemetry::new();
+    let session = session(&telemetry);
+    let desk = session.clone();
+    // Asks in one branch, and is answered in another.
+    let answered = move |cx: RunContext, (): ()| {
+        let desk = desk.clone();
+        async move {
+            let asking = Branch::new(|cx| async move { cx.ask("sure", "secret?").await });
+            let answering = Branch::new(|cx| async move {
+                tokio::task::yield_now().await;
+                // The second time it is answered already.
+                let said = desk.answer(cx.run_id(), "function/[0]/sure", true);
+                Ok(said.await.is_ok())
+            });
+            cx.join(2, [asking, answering]).await
+        }
+    };
+    let outcome = block_on(session.run(&answered, ())).unwrap();
+    assert_eq!(outcome.output, [true, false]);
+    let spans = telemetry.spans();
+    let root = |ending: &str| ("loom.workflow.run".to_owned(), ending.to_owned());
+    assert_eq!(
+        values(&spans, "loom.ending"),
+        [root("paused"), root("completed")]
+    );
+    let links: Vec<usize> = spans.iter().map(|it| it.links.len()).collect();
+    assert_eq!(links, [0, 1]);
 }

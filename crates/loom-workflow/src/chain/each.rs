@@ -7,6 +7,7 @@ use loom_core::{
 };
 
 use crate::chain::Chain;
+use crate::discard::discard;
 use crate::node::{Node, StepNode};
 use crate::outline::node_info;
 use crate::parallel::Settled;
@@ -59,7 +60,7 @@ impl<I: Data, T: Send + 'static> Chain<I, Vec<T>> {
     }
 
     /// [`Chain::each`] in which every item comes to its own end: gives each one's [`Settled`]
-    /// instead of failing with the first. Errors that end the whole tree still do.
+    /// instead of failing with the first. What ends the whole run still does.
     ///
     /// ```
     /// use loom_core::{Loom, Result};
@@ -155,13 +156,18 @@ where
                     let Some((index, item)) = items.next() else {
                         break;
                     };
-                    let done =
-                        async move { (self.finish)(self.step.perform_item(cx, index, item).await) };
-                    live.push(index, Branch::new(done));
+                    let branch = Branch::of_one_effect(move |cx| async move {
+                        (self.finish)(self.step.perform_item(&cx, index, item).await)
+                    });
+                    live.push(index, branch);
                 }
-                match live.next().await? {
-                    Some((index, output)) => outputs[index] = Some(output),
-                    None => break,
+                match live.next().await {
+                    Ok(Some((index, output))) => outputs[index] = Some(output),
+                    Ok(None) => break,
+                    Err(error) => {
+                        discard((outputs, items));
+                        return Err(error);
+                    }
                 }
             }
             let outputs: Option<Vec<O>> = outputs.into_iter().collect();
@@ -172,5 +178,5 @@ where
 
 /// No list is given unless every item gave its output.
 fn missing() -> Error {
-    Error::new(ErrorKind::Internal, "an item ended without an output")
+    Error::new(ErrorKind::Failed, "an item ended without an output")
 }

@@ -34,7 +34,7 @@ impl<I: Data, T: Data> Chain<I, T> {
     /// assert_eq!(outcome.visited, ["shorten", "shorten"]);
     ///
     /// let error = session.run(&workflow, "-".repeat(40)).await.unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Interrupted);
+    /// assert_eq!(error.error().kind(), ErrorKind::LimitReached);
     /// assert_eq!(error.message(), "shorten: repeat_max 3 reached");
     /// # Ok::<(), loom_core::Error>(())
     /// # }).unwrap();

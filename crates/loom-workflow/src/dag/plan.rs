@@ -8,6 +8,7 @@ use loom_core::{BoxFuture, Data, Result, RunContext};
 use crate::dag::handles::Handles;
 use crate::dag::step::Begin;
 use crate::dag::values::Values;
+use crate::discard::discard;
 use crate::payload::Payload;
 use crate::workflow::Plan;
 
@@ -71,13 +72,18 @@ impl<I: Data, V: Handles> Plan<I, V::Value> for DagPlan<I, V> {
                     let Some(node) = ready.pop_front() else {
                         break;
                     };
-                    match self.nodes[node].begin(cx, &mut values) {
+                    match self.nodes[node].begin(&mut values) {
                         Ok(branch) => live.push(node, branch),
                         Err(error) => return Err(live.fail(error)),
                     }
                 }
-                let Some((node, value)) = live.next().await? else {
-                    break;
+                let (node, value) = match live.next().await {
+                    Ok(Some(ended)) => ended,
+                    Ok(None) => break,
+                    Err(error) => {
+                        discard(values);
+                        return Err(error);
+                    }
                 };
                 values.put(node + 1, value);
                 for taker in &self.takers[node] {

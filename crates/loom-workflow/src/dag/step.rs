@@ -1,6 +1,6 @@
 //! A node of a dag: a step with the handles on what it takes, its types forgotten.
 
-use loom_core::{Accepts, Branch, Data, IntoStep, Result, RunContext};
+use loom_core::{Accepts, Branch, Data, IntoStep, Result};
 
 use crate::dag::handles::Handles;
 use crate::dag::values::Values;
@@ -10,7 +10,7 @@ use crate::payload::Payload;
 /// A node that can begin.
 pub(crate) trait Begin: Send + Sync {
     /// Takes what it needs; gives the branch that runs it.
-    fn begin<'a>(&'a self, cx: &'a RunContext, values: &mut Values) -> Result<Branch<'a, Payload>>;
+    fn begin<'a>(&'a self, values: &mut Values) -> Result<Branch<'a, Payload>>;
 }
 
 pub(crate) struct DagStep<V, N, R, O> {
@@ -39,10 +39,10 @@ where
     S::Out: Data,
     O: Send + 'static,
 {
-    fn begin<'a>(&'a self, cx: &'a RunContext, values: &mut Values) -> Result<Branch<'a, Payload>> {
+    fn begin<'a>(&'a self, values: &mut Values) -> Result<Branch<'a, Payload>> {
         let input = self.takes.take(values)?;
-        Ok(Branch::new(async move {
-            let output = (self.finish)(self.step.perform(cx, input).await)?;
+        Ok(Branch::of_one_effect(move |cx| async move {
+            let output = (self.finish)(self.step.perform(&cx, input).await)?;
             Ok(Payload::new(output))
         }))
     }

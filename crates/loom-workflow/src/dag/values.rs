@@ -46,7 +46,7 @@ impl Values {
 /// A node begins when all it takes is there, and the builder's types say what that is.
 fn missing<T>() -> Error {
     Error::new(
-        ErrorKind::Internal,
+        ErrorKind::Failed,
         format!("a node began without its {}", type_name::<T>()),
     )
 }

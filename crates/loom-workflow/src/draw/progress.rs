@@ -27,7 +27,7 @@ use super::state::{Seen, State};
 /// let workflow = Workflow::chain("ticket").then(load).build();
 /// let loom = Loom::builder().build();
 /// let session = loom.session("alice");
-/// let mut stream = session.stream(&workflow, 7u64);
+/// let mut stream = session.run(&workflow, 7u64).stream();
 /// let mut progress = Progress::default();
 /// while let Some(item) = stream.next().await {
 ///     if let StreamItem::Event(event) = item {

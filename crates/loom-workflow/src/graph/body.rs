@@ -88,7 +88,7 @@ where
     ) -> BoxFuture<'a, Result<Arc<Value>>> {
         Box::pin(async move {
             let step = &self.step;
-            let output = cx.perform_with(visit.effect.clone(), inputs, |cx, inputs| async move {
+            let output = cx.perform(visit.effect.clone(), inputs, |cx, inputs| async move {
                 let output = step.run_step(&cx, I::gather(inputs)?).await?;
                 // Inside, so that an output that can't be written fails its own step.
                 Ok(Arc::new(output.to_value()?))

@@ -172,7 +172,7 @@ impl Inputs {
                     sources.join(" and ")
                 )))
             }
-            (None, _) => Err(Error::new(ErrorKind::Internal, "a node without a delivery")),
+            (None, _) => Err(Error::new(ErrorKind::Failed, "a node without a delivery")),
         }
     }
 
@@ -199,7 +199,7 @@ impl Data for Inputs {
 
     fn from_value(_: Value) -> Result<Self> {
         Err(Error::new(
-            ErrorKind::Internal,
+            ErrorKind::Failed,
             "what reached a node is shown, never read back",
         ))
     }

@@ -65,7 +65,7 @@ impl<I: Data, O: GraphOutput> Plan<I, O::Out> for GraphPlan<I, O> {
                     if let Err(reached) = counts.begin(cx, node) {
                         return Err(live.fail(reached));
                     }
-                    live.push(node, self.visit(cx, node, parcels));
+                    live.push(node, self.visit(node, parcels));
                 }
                 let Some((node, value)) = live.next().await? else {
                     break;
@@ -82,20 +82,14 @@ impl<I: Data, O: GraphOutput> Plan<I, O::Out> for GraphPlan<I, O> {
 
 impl<I, O> GraphPlan<I, O> {
     /// One visit of a node.
-    fn visit<'a>(
-        &'a self,
-        cx: &'a RunContext,
-        node: usize,
-        parcels: Vec<Parcel>,
-    ) -> Branch<'a, Arc<Value>> {
+    fn visit<'a>(&'a self, node: usize, parcels: Vec<Parcel>) -> Branch<'a, Arc<Value>> {
         let it = &self.nodes[node];
         let visit = Visit {
             effect: &it.effect,
             is_settled: it.is_settled,
         };
-        it.body
-            .run(cx, visit, self.inputs(parcels, it.body.joins()))
-            .into()
+        let inputs = self.inputs(parcels, it.body.joins());
+        Branch::of_one_effect(move |cx| async move { it.body.run(&cx, visit, inputs).await })
     }
 
     fn inputs(&self, parcels: Vec<Parcel>, joins: bool) -> Inputs {

@@ -86,7 +86,7 @@ impl<'a> Schedule<'a> {
     /// `Internal` while anything is active.
     pub(crate) fn into_ended(mut self) -> Result<Vec<Parcel>> {
         if !self.active.is_empty() {
-            return Err(Error::new(ErrorKind::Internal, "nodes wait for each other"));
+            return Err(Error::new(ErrorKind::Failed, "nodes wait for each other"));
         }
         self.ended.sort_by_key(|(edge, _)| *edge);
         Ok(self.ended)

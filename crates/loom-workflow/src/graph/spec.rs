@@ -285,5 +285,5 @@ fn unreadable(format: &str, source: impl std::error::Error + Send + Sync + 'stat
 
 fn unwritable(format: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     let message = format!("the graph can't be written as {format}: {source}");
-    Error::with_source(ErrorKind::Internal, message, source)
+    Error::with_source(ErrorKind::Failed, message, source)
 }

@@ -1,9 +1,10 @@
 //! Branches that don't end each other: every branch's own result is collected.
 
-use loom_core::{Accepts, Branch, Data, Error, IntoStep, Result, RunContext};
+use loom_core::{Accepts, Branch, Data, Error, ErrorKind, IntoStep, Result, RunContext};
 use serde::{Deserialize, Serialize};
 
 use crate::concurrency::CONCURRENCY_MAX;
+use crate::discard::discard;
 use crate::node::StepNode;
 use crate::parallel::{Branches, Placed, PlacedList, Places};
 
@@ -31,12 +32,16 @@ impl<T> Settled<T> {
         }
     }
 
-    /// An error that ends the whole tree is no branch's own, and stays an error.
+    /// `Stopped` is no branch's own failure: the run ends or waits.
     pub(crate) fn of(result: Result<T>) -> Result<Self> {
         match result {
             Ok(output) => Ok(Self::Done(output)),
-            Err(error) if error.ends_tree() => Err(error),
-            Err(error) => Ok(Self::failed(&error)),
+            Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
+            Err(error) => {
+                let failed = Self::failed(&error);
+                discard(error);
+                Ok(failed)
+            }
         }
     }
 
@@ -76,7 +81,7 @@ pub struct Settle<B>(pub(crate) B);
 /// ```
 pub trait Settling: Sized {
     /// Lets every branch come to its own end: the workflow gets each one's [`Settled`] instead of
-    /// failing with the first. Errors that end the whole tree still do.
+    /// failing with the first. What ends the whole run still does.
     fn settle(self) -> Settle<Self>;
 }
 
@@ -118,7 +123,9 @@ where
     async fn run(&self, cx: &RunContext, input: T) -> Result<Self::Out> {
         let branches = (self.0).0.iter().map(|node| {
             let input = input.clone();
-            Branch::new(async move { Settled::of(node.perform(cx, input).await) })
+            Branch::of_one_effect(
+                move |cx| async move { Settled::of(node.perform(&cx, input).await) },
+            )
         });
         cx.join(CONCURRENCY_MAX, branches).await
     }

@@ -2,6 +2,7 @@
 
 use loom_core::{Accepts, Branch, Data, Error, ErrorKind, IntoStep, Result, RunContext};
 
+use crate::discard::discard;
 use crate::node::StepNode;
 use crate::parallel::settle::{Settle, Settled, Settling};
 use crate::parallel::{Branches, Placed, Places};
@@ -37,12 +38,15 @@ macro_rules! tuple {
                 $(let mut $out = None;)+
                 let branches = [$({
                     let (node, input, out) = (&self.0.$i, input.clone(), &mut $out);
-                    Branch::new(async move {
-                        *out = Some(node.perform(cx, input).await?);
+                    Branch::of_one_effect(move |cx| async move {
+                        *out = Some(node.perform(&cx, input).await?);
                         Ok(())
                     })
                 }),+];
-                cx.join(usize::MAX, branches).await?;
+                if let Err(error) = cx.join(usize::MAX, branches).await {
+                    $(discard($out);)+
+                    return Err(error);
+                }
                 Ok(($($out.ok_or_else(missing)?,)+))
             }
         }
@@ -73,12 +77,15 @@ macro_rules! tuple {
                 $(let mut $out = None;)+
                 let branches = [$({
                     let (node, input, out) = (&(self.0).0.$i, input.clone(), &mut $out);
-                    Branch::new(async move {
-                        *out = Some(Settled::of(node.perform(cx, input).await)?);
+                    Branch::of_one_effect(move |cx| async move {
+                        *out = Some(Settled::of(node.perform(&cx, input).await)?);
                         Ok(())
                     })
                 }),+];
-                cx.join(usize::MAX, branches).await?;
+                if let Err(error) = cx.join(usize::MAX, branches).await {
+                    $(discard($out);)+
+                    return Err(error);
+                }
                 Ok(($($out.ok_or_else(missing)?,)+))
             }
         }
@@ -101,5 +108,5 @@ tuple!(A JA MA a 0, B JB MB b 1, C JC MC c 2, D JD MD d 3, E JE ME e 4, F JF MF 
 
 /// `join` gives no outputs unless every branch gave its own.
 fn missing() -> Error {
-    Error::new(ErrorKind::Internal, "a branch ended without an output")
+    Error::new(ErrorKind::Failed, "a branch ended without an output")
 }

@@ -151,7 +151,7 @@ fn a_plain_back_edge_beside_a_way_on_fills_the_end_pass_by_pass_up_to_the_limit(
             "a1: START",
             "a2: a1",
             "a3: a2",
-            "interrupted: a: visits_max 3 reached",
+            "limit_reached: a: visits_max 3 reached",
         ],
     );
     let shape = Shape {
@@ -160,7 +160,11 @@ fn a_plain_back_edge_beside_a_way_on_fills_the_end_pass_by_pass_up_to_the_limit(
     };
     check(
         &shape,
-        &["a1: START", "a2: a1", "interrupted: a: steps_max 2 reached"],
+        &[
+            "a1: START",
+            "a2: a1",
+            "limit_reached: a: steps_max 2 reached",
+        ],
     );
 }
 

@@ -168,7 +168,7 @@ impl Model<'_> {
             return Ok(());
         };
         let message = format!("{}: {reached} reached", name(node));
-        Err((ErrorKind::Interrupted, message))
+        Err((ErrorKind::LimitReached, message))
     }
 
     fn open(&self, node: usize, given: &[Delivery]) -> Open {

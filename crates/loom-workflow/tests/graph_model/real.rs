@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::channel::oneshot;
 use loom_core::{
-    Error, ErrorKind, Loom, MemoryJournal, Outcome, Result, RunContext, RunId, Session,
+    Error, ErrorKind, Loom, MemoryJournal, Outcome, Result, RunContext, RunError, RunErrorKind,
+    RunId, Session,
 };
 use loom_workflow::{Delivered, Graph, Joined, Workflow};
 use serde_json::Value;
@@ -78,22 +79,22 @@ impl<'a> RealRun<'a> {
         &self,
         session: &Session,
         graph: &Workflow<Value, O>,
-    ) -> Result<Outcome<O>> {
+    ) -> Result<Outcome<O>, RunError> {
         let Some(run) = &self.run else {
             return session.run(graph, Value::from("go")).await;
         };
         for question in &self.questions {
-            session.answer(run, question, true).await?;
+            session.answer(run, question, true).await.unwrap();
         }
-        session.resume::<Value, _, _>(run, graph).await
+        session.resume(run, graph).await
     }
 
-    fn traced(&mut self, stage: &Stage, result: Result<(String, Vec<String>)>) -> Trace {
+    fn traced(&mut self, stage: &Stage, result: Result<(String, Vec<String>), RunError>) -> Trace {
         let mut trace = std::mem::replace(&mut *stage.trace.lock().unwrap(), Trace::new());
         (trace.ended, trace.visited) = match result {
             Ok((output, visited)) => (Ended::Output(output), visited),
             Err(error) => {
-                let report = error.run().unwrap();
+                let report = error.report().unwrap();
                 self.run = Some(report.run_id.clone());
                 let visited = report.visited.iter().map(ToString::to_string).collect();
                 (self.ended(&error), visited)
@@ -102,9 +103,9 @@ impl<'a> RealRun<'a> {
         trace
     }
 
-    fn ended(&mut self, error: &Error) -> Ended {
-        if error.kind() != ErrorKind::Paused {
-            return Ended::Failed(error.kind(), error.message().to_owned());
+    fn ended(&mut self, error: &RunError) -> Ended {
+        if error.kind() != RunErrorKind::Paused {
+            return Ended::Failed(error.error().kind(), error.message().to_owned());
         }
         let questions = error.questions().iter();
         self.questions = questions.map(|it| it.path.clone()).collect();
@@ -242,11 +243,11 @@ impl Stage {
 
     /// Polls the run until it only waits for its bodies, and tells the chosen one to end, until
     /// the run is over.
-    fn drive<T>(
+    fn drive<T, E>(
         &self,
-        run: impl Future<Output = Result<T>>,
+        run: impl Future<Output = Result<T, E>>,
         mut choose: impl FnMut(usize) -> usize,
-    ) -> Result<T> {
+    ) -> Result<T, E> {
         let mut run = pin!(run);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = Waker::from(woken.clone());

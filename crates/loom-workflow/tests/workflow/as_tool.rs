@@ -1,6 +1,9 @@
 //! A workflow as a tool: what a call gives is the workflow's output, or what stopped it.
 
-use loom_core::{Error, ErrorKind, Outcome, Recorder, Result, RunContext, Tool, ToolOutput};
+use loom_core::{
+    Error, ErrorKind, Outcome, Recorder, Result, RunContext, RunError, RunErrorKind, Tool,
+    ToolOutput,
+};
 use loom_workflow::Workflow;
 use serde_json::{Value, json};
 
@@ -23,7 +26,7 @@ fn refund() -> Workflow<String, String> {
 }
 
 /// Calls a tool with these arguments, within a function's run by the name `act`.
-async fn call(tool: Tool, arguments: Value) -> (Result<Outcome<ToolOutput>>, Recorder) {
+async fn call(tool: Tool, arguments: Value) -> (Result<Outcome<ToolOutput>, RunError>, Recorder) {
     let (recorder, session) = recorded();
     let act = Workflow::chain("act")
         .then_fn("call", move |cx: RunContext, arguments: Value| {
@@ -82,7 +85,7 @@ async fn an_output_that_is_no_text_is_json() {
 async fn a_missing_argument_is_an_error_and_never_an_empty_text() {
     let (outcome, recorder) = call(refund().as_tool(), json!({})).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
         r#"act/call/tool:refund[c1]: the argument "input" is missing"#
@@ -101,7 +104,7 @@ async fn a_missing_argument_is_an_error_and_never_an_empty_text() {
 async fn an_argument_of_another_type_is_an_error_and_runs_nothing() {
     let (outcome, recorder) = call(refund().as_tool(), json!({"input": 7})).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.message(),
         "the arguments don't fit: invalid type: integer `7`, expected a string"
@@ -117,7 +120,7 @@ async fn a_workflow_that_fails_gives_its_error_and_never_what_came_before() {
     let refund = Workflow::chain("refund").then(authorize).then(bounce);
     let (outcome, recorder) = call(refund.build().as_tool(), json!({"input": "INV-1"})).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Upstream);
+    assert_eq!(error.error().kind(), ErrorKind::Upstream);
     assert_eq!(
         error.to_string(),
         "act/call/tool:refund[c1]/refund/bounce: the bank is closed"
@@ -143,9 +146,9 @@ async fn a_workflow_that_is_interrupted_says_by_what() {
     let search = Workflow::chain("search").then(authorize).then(search);
     let (outcome, recorder) = call(search.build().as_tool(), json!({"input": "cats"})).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(error.message(), "call: search: pages_max 10 reached");
-    assert!(!error.ends_tree());
+    assert_eq!(error.error().kind(), ErrorKind::LimitReached);
     assert_eq!(
         tree(&recorder)[2..],
         [
@@ -165,6 +168,6 @@ async fn a_panic_below_a_tool_is_an_error_of_the_call() {
     let explode = Workflow::chain("explode").then(explode).build();
     let (outcome, _) = call(explode.as_tool(), json!({"input": "x"})).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(error.message(), "boom");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{ErrorKind, Result, RunContext};
+use loom_core::{CancelReason, Result, RunContext, RunErrorKind};
 use loom_workflow::Workflow;
 
 use crate::recorded::{assert_each_closed_once, recorded, tree};
@@ -44,12 +44,15 @@ async fn a_dropped_run_closes_all_spans() {
 async fn a_handle_cancels_all_that_is_open_and_the_report_says_what_was_done() {
     let (recorder, session) = recorded();
     let workflow = stuck();
-    let run = session.start(&workflow, "hi");
+    let run = session.run(&workflow, "hi");
     let handle = run.handle();
     let (outcome, ()) = tokio::join!(run, async { handle.cancel() });
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(error.run().unwrap().visited, ["first"]);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
+    assert_eq!(error.report().unwrap().visited, ["first"]);
     assert_eq!(tree(&recorder), stopped("requested"));
 }
 
@@ -58,7 +61,10 @@ async fn a_deadline_cancels_all_that_is_open() {
     let (recorder, session) = recorded();
     let session = session.deadline(Duration::from_secs(5));
     let error = session.run(&stuck(), "hi").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Deadline)
+    );
     assert_eq!(tree(&recorder), stopped("deadline"));
 }
 

@@ -97,9 +97,9 @@ async fn a_map_that_panics_fails_the_run_and_no_step() {
         .then(double)
         .build();
     let error = session.run(&workflow, 2u64).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(error.to_string(), "share: attempt to divide by zero");
-    assert_eq!(error.run().unwrap().visited, ["double"]);
+    assert_eq!(error.report().unwrap().visited, ["double"]);
     assert_eq!(
         tree(&recorder),
         [

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use loom_core::{
-    Effect, Error, ErrorKind, Gate, Loom, Recorder, Result, RunContext, Verdict, step,
+    Effect, EffectView, Error, ErrorKind, Gate, Loom, Recorder, Result, RunContext, RunErrorKind,
+    Verdict, step,
 };
 use loom_workflow::Workflow;
 
@@ -29,10 +30,10 @@ async fn the_first_failing_step_stops_the_run() {
         .then(execute)
         .build();
     let error = session.run(&workflow, "INV-1").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Upstream);
+    assert_eq!(error.error().kind(), ErrorKind::Upstream);
     assert_eq!(error.path(), Some("refund/authorize"));
     assert_eq!(error.to_string(), "refund/authorize: the bank is closed");
-    assert_eq!(error.run().unwrap().visited, ["validate"]);
+    assert_eq!(error.report().unwrap().visited, ["validate"]);
     assert_eq!(
         tree(&recorder),
         [
@@ -51,7 +52,7 @@ async fn a_user_s_own_error_is_a_failure_that_keeps_its_source() {
     let (_, session) = recorded();
     let workflow = Workflow::chain("parse").then(parse).build();
     let error = session.run(&workflow, "many").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert_eq!(error.error().kind(), ErrorKind::Failed);
     assert_eq!(
         error.to_string(),
         "parse/parse: invalid digit found in string"
@@ -65,7 +66,7 @@ async fn a_panic_in_a_step_fails_that_step() {
     let (recorder, session) = recorded();
     let workflow = Workflow::chain("refund").then(execute).build();
     let error = session.run(&workflow, "INV-1").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(
         error.to_string(),
         "refund/execute: nothing may come after a failed step"
@@ -93,7 +94,7 @@ async fn a_step_that_takes_too_long_fails_and_what_it_opened_is_cancelled() {
         .then(execute)
         .build();
     let error = session.run(&workflow, "INV-1").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.error().kind(), ErrorKind::Timeout);
     assert_eq!(error.to_string(), "refund/call_bank: timed out after 10s");
     assert_eq!(
         tree(&recorder),
@@ -113,7 +114,7 @@ impl Gate for Not {
         "not"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, effect: &Effect) -> Verdict {
         match *effect.name() == *self.0 {
             true => Verdict::deny("not on Sundays"),
             false => Verdict::Allow,
@@ -133,7 +134,7 @@ async fn a_denied_step_does_not_run_and_stops_the_run() {
         .build();
     let session = loom.build().session("alice");
     let error = session.run(&workflow, "INV-1").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.error().kind(), ErrorKind::Denied);
     assert_eq!(error.to_string(), "refund/execute: not: not on Sundays");
     assert_eq!(
         tree(&recorder),
@@ -156,7 +157,7 @@ async fn a_cap_of_a_step_s_own_interrupts_the_run() {
         .then(execute)
         .build();
     let error = session.run(&workflow, "cats").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(
         error.to_string(),
         "research/search: search: pages_max 10 reached"

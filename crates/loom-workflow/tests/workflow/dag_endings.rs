@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use loom_core::{
-    Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder, Result, RunContext, Session, Step,
+    CancelReason, Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder, Result, RunContext,
+    RunErrorKind, Session, Step,
 };
 use loom_workflow::{Dag, Settled, Workflow, branch};
 use serde::{Deserialize, Serialize};
@@ -56,9 +57,9 @@ async fn the_first_failure_cancels_what_runs_and_begins_nothing_more() {
     let (recorder, session) = in_a_minute();
     let workflow = beside_slow("breaks", branch(breaks));
     let error = session.run(&workflow, 7u64).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert_eq!(error.error().kind(), ErrorKind::Failed);
     assert_eq!(error.to_string(), "pay/breaks: the bank says no");
-    assert_eq!(error.run().unwrap().visited, ["first"]);
+    assert_eq!(error.report().unwrap().visited, ["first"]);
     assert_eq!(
         tree(&recorder),
         [
@@ -72,28 +73,32 @@ async fn the_first_failure_cancels_what_runs_and_begins_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_ends_the_tree_ends_it_from_a_settled_node_too() {
-    async fn broken(_: u64) -> Result<u64> {
-        Err(Error::new(ErrorKind::Internal, "the store is broken"))
+async fn a_limit_of_the_tree_ends_it_from_a_settled_node_too() {
+    async fn deep(cx: RunContext, n: u64) -> Result<u64> {
+        cx.step("deeper", &quick, n).await
     }
     async fn first_of((one, _): (u64, Settled<u64>)) -> Result<u64> {
         Ok(one)
     }
+    // The run, `slow`, its step, and `deep`.
+    let limits = Limits::default().with_effects_max(4);
     let (recorder, session) = in_a_minute();
+    let session = session.limits(limits);
     let (mut dag, n) = Dag::<u64>::new("pay");
     let slow = dag.node("slow", n, slow);
-    let broken = dag.settled("broken", n, broken);
-    let both = dag.node("both", (slow, broken), first_of);
+    let deep = dag.settled("deep", n, deep);
+    let both = dag.node("both", (slow, deep), first_of);
     let workflow = dag.output(both).unwrap();
     let error = session.run(&workflow, 7u64).await.unwrap_err();
-    assert_eq!(error.to_string(), "pay/broken: the store is broken");
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.to_string(), "pay/deep: effects_max 4 reached");
     assert_eq!(
         tree(&recorder),
         [
-            "loom.workflow.run pay ✗ failed",
-            "  loom.workflow.step slow ✗ cancelled (sibling_failed)",
-            "    loom.workflow.step wait ✗ cancelled (sibling_failed)",
-            "  loom.workflow.step broken ✗ failed",
+            "loom.workflow.run pay ✗ interrupted",
+            "  loom.workflow.step slow ✗ cancelled (limit_reached)",
+            "    loom.workflow.step wait ✗ cancelled (limit_reached)",
+            "  loom.workflow.step deep ✗ interrupted",
         ]
     );
 }
@@ -107,7 +112,7 @@ async fn a_limit_of_the_tree_closes_the_siblings_for_its_reason() {
     let session = loom.build().session("alice");
     let workflow = beside_slow("beside", branch(quick));
     let error = session.run(&workflow, 7u64).await.unwrap_err();
-    assert!(error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(error.to_string(), "pay: effects_max 5 reached");
     assert_eq!(
         tree(&recorder),
@@ -144,12 +149,15 @@ async fn a_dropped_run_closes_all_nodes() {
 async fn a_handle_cancels_all_nodes() {
     let (recorder, session) = recorded();
     let workflow = beside_slow("hangs", branch(forever));
-    let run = session.start(&workflow, 7u64);
+    let run = session.run(&workflow, 7u64);
     let handle = run.handle();
     let (outcome, ()) = tokio::join!(run, async { handle.cancel() });
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(error.run().unwrap().visited, ["first"]);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
+    assert_eq!(error.report().unwrap().visited, ["first"]);
     assert_eq!(tree(&recorder), stopped("requested"));
 }
 
@@ -218,7 +226,7 @@ async fn a_value_whose_clone_panics_fails_the_run_and_poisons_nothing() {
     let workflow = dag.output(both).unwrap();
     for _ in 0..2 {
         let error = session.run(&workflow, Brittle).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Panicked);
+        assert_eq!(error.error().kind(), ErrorKind::Panicked);
         assert_eq!(error.to_string(), "brittle: don't touch");
     }
     assert_eq!(tree(&recorder), ["loom.workflow.run brittle ✗ failed"; 2]);
@@ -254,9 +262,9 @@ async fn a_node_that_asks_lets_the_others_end_and_a_resume_repeats_none_of_them(
     let journal = Arc::new(MemoryJournal::default());
     let (recorder, session) = journaled(&journal);
     let paused = session.run(&workflow, 1u64).await.unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused);
+    assert_eq!(paused.kind(), RunErrorKind::Paused);
     assert_eq!(paused.questions().len(), 1);
-    assert_eq!(paused.run().unwrap().visited, ["first", "slow"]);
+    assert_eq!(paused.report().unwrap().visited, ["first", "slow"]);
     assert_eq!(
         tree(&recorder),
         [
@@ -267,15 +275,12 @@ async fn a_node_that_asks_lets_the_others_end_and_a_resume_repeats_none_of_them(
         ]
     );
 
-    let run_id = &paused.run().unwrap().run_id;
+    let run_id = &paused.report().unwrap().run_id;
     let (recorder, session) = journaled(&journal);
     let question = &paused.questions()[0].path;
     assert_eq!(question, "pay/asks/more");
     session.answer(run_id, question, 10u64).await.unwrap();
-    let outcome = session
-        .resume::<u64, _, _>(run_id, &workflow)
-        .await
-        .unwrap();
+    let outcome = session.resume(run_id, &workflow).await.unwrap();
     assert_eq!(outcome.output, 12 + 4);
     assert_eq!(*ran.lock().unwrap(), ["first", "slow", "after"]);
     assert_eq!(

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loom_core::{Error, Happened, Loom, OwnedEvent, Recorder, Result, Step};
+use loom_core::{Error, Happened, Loom, OwnedEvent, Recorder, Result, RunError, Step};
 use loom_workflow::{Dag, Var, Workflow, branch};
 use proptest::prelude::*;
 
@@ -109,7 +109,7 @@ impl Gauge {
     }
 }
 
-fn run(workflow: &Workflow<u64, Vec<u64>>) -> (Result<Vec<u64>>, Recorder) {
+fn run(workflow: &Workflow<u64, Vec<u64>>) -> (Result<Vec<u64>, RunError>, Recorder) {
     let recorder = Recorder::default();
     let session = Loom::builder()
         .observe(recorder.clone())

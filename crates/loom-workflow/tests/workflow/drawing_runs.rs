@@ -2,8 +2,8 @@
 
 use futures::StreamExt;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Gate, Info, Kind, Link, Loom, LoomBuilder, MemoryJournal,
-    Recorder, Result, RunContext, Runnable, StreamItem, Verdict,
+    Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Info, Kind, Link, Loom, LoomBuilder,
+    MemoryJournal, Recorder, Result, RunContext, Runnable, StreamItem, Verdict,
 };
 use loom_workflow::{Drawing, Progress, Workflow};
 
@@ -108,7 +108,7 @@ async fn a_run_is_watched_while_it_goes_on() {
             |_cx, text: String| async move { Ok::<_, Error>(text) },
         )
         .build();
-    let mut stream = session.stream(&workflow, "hi");
+    let mut stream = session.run(&workflow, "hi").stream();
     let (mut progress, mut seen) = (Progress::default(), Vec::new());
     while let Some(item) = stream.next().await {
         if let StreamItem::Event(event) = item {
@@ -171,7 +171,7 @@ impl Gate for Never {
         "never"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, effect: &Effect) -> Verdict {
         if *effect.name() == self.0 {
             Verdict::deny("never")
         } else {
@@ -222,13 +222,10 @@ async fn a_paused_run_and_the_same_resumed() {
   ‖ sure -> END
 "
     );
-    let run_id = &paused.run().unwrap().run_id;
+    let run_id = &paused.report().unwrap().run_id;
     let path = &paused.questions()[0].path;
     session.answer(run_id, path, true).await.unwrap();
-    session
-        .resume::<String, _, _>(run_id, &workflow)
-        .await
-        .unwrap();
+    session.resume(run_id, &workflow).await.unwrap();
     assert_eq!(
         drawn(),
         "\
@@ -289,10 +286,11 @@ impl Runnable<String> for Again {
 
     async fn run(&self, cx: &RunContext, input: String) -> Result<String> {
         let effect = Effect::new(EffectKind::Workflow, "again");
-        cx.perform_with(effect, input, |cx, input: String| async move {
+        cx.perform(effect, input, |cx, input: String| async move {
             for _ in 0..self.0 {
                 let step = Effect::new(EffectKind::Step, "say/#1");
-                cx.perform(step, |_cx| async move { Ok(()) }).await?;
+                cx.perform(step, (), |_cx, ()| async move { Ok(()) })
+                    .await?;
             }
             Ok(input)
         })

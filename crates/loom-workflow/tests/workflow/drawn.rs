@@ -49,8 +49,8 @@ impl Runnable<String> for Calling {
 
     async fn run(&self, cx: &RunContext, input: String) -> Result<String> {
         let effect = Effect::new(EffectKind::Agent, "helper");
-        cx.perform_with(effect, input, |cx, input: String| async move {
-            cx.perform(Effect::turn(0), |cx| async move {
+        cx.perform(effect, input, |cx, input: String| async move {
+            cx.perform(Effect::turn(0), (), |cx, ()| async move {
                 for (i, word) in input.split(' ').enumerate() {
                     let args = json!({"input": word});
                     let result = self.tool.call(&cx, format!("c{i}"), args).await;

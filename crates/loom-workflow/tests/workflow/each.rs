@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use loom_core::{
-    Accepts, Error, ErrorKind, Info, Kind, Limits, Link, Loom, Result, Runnable, Step, step,
+    Accepts, Error, Info, Kind, Limits, Link, Loom, Result, RunErrorKind, Runnable, Step, step,
 };
 use loom_workflow::{Settled, Workflow, branch};
 use serde::{Deserialize, Serialize};
@@ -169,14 +169,14 @@ async fn items_that_are_settled_come_to_their_own_end() {
 }
 
 #[tokio::test]
-async fn an_error_that_ends_the_tree_is_not_settled() {
-    async fn breaks(_: u64) -> Result<u64> {
-        Err(Error::new(ErrorKind::Internal, "the store is broken"))
-    }
-    let (_, session) = recorded();
-    let workflow = Workflow::chain("all").each_settled(2, breaks).build();
+async fn a_limit_of_the_tree_is_not_settled() {
+    // The run and the first item.
+    let limits = Limits::default().with_effects_max(2);
+    let session = Loom::builder().limits(limits).build().session("alice");
+    let workflow = Workflow::chain("all").each_settled(1, small).build();
     let error = session.run(&workflow, vec![1u64, 2]).await.unwrap_err();
-    assert_eq!(error.to_string(), "all/breaks[0]: the store is broken");
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.to_string(), "all: effects_max 2 reached");
 }
 
 #[tokio::test]

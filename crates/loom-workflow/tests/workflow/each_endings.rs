@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{Error, ErrorKind, MemoryJournal, Result, RunContext};
+use loom_core::{CancelReason, Error, ErrorKind, MemoryJournal, Result, RunContext, RunErrorKind};
 use loom_workflow::Workflow;
 use tokio::time::sleep;
 
@@ -62,10 +62,13 @@ async fn a_dropped_run_closes_all_items() {
 async fn a_handle_cancels_all_items() {
     let (recorder, session) = recorded();
     let workflow = hanging();
-    let run = session.start(&workflow, vec![1u64; 9]);
+    let run = session.run(&workflow, vec![1u64; 9]);
     let handle = run.handle();
     let (outcome, ()) = tokio::join!(run, async { handle.cancel() });
-    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        outcome.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(tree(&recorder), stopped("requested"));
 }
 
@@ -119,7 +122,7 @@ async fn an_item_that_asks_lets_those_that_run_end_and_a_resume_repeats_none_of_
     let (recorder, session) = journaled(&journal);
     let run = session.run(&workflow, vec![1u64, 0, 2, 3]).await;
     let paused = run.unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused);
+    assert_eq!(paused.kind(), RunErrorKind::Paused);
     assert_eq!(paused.questions()[0].path, "all/step_1[1]/sure");
     assert_eq!(runs.load(Ordering::Relaxed), 2);
     assert_eq!(
@@ -131,11 +134,11 @@ async fn an_item_that_asks_lets_those_that_run_end_and_a_resume_repeats_none_of_
         ]
     );
 
-    let run_id = &paused.run().unwrap().run_id;
+    let run_id = &paused.report().unwrap().run_id;
     let (recorder, session) = journaled(&journal);
     let answered = session.answer(run_id, "all/step_1[1]/sure", true).await;
     answered.unwrap();
-    let outcome = session.resume::<Vec<u64>, _, _>(run_id, &workflow).await;
+    let outcome = session.resume(run_id, &workflow).await;
     assert_eq!(outcome.unwrap().output, [10, 0, 20, 30]);
     assert_eq!(runs.load(Ordering::Relaxed), 5);
     assert_eq!(

@@ -330,7 +330,7 @@ async fn a_node_that_takes_one_thing_refuses_two_and_names_both_sources() {
     let (recorder, session) = recorded();
     let workflow = graph.build_as::<String, String>().unwrap();
     let error = session.run(&workflow, "go").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
         r#"two/one: 2 deliveries where one is taken, from "a" and "b": take `Joined<_>` to join them"#

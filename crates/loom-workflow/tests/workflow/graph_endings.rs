@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{Error, ErrorKind, Happened, Recorder, Result, RunContext, Step};
+use loom_core::{
+    CancelReason, Error, ErrorKind, Happened, Recorder, Result, RunContext, RunError, RunErrorKind,
+    Step,
+};
 use loom_workflow::{END, Graph, Joined, Settled, Workflow};
 use serde_json::json;
 use tokio::time::sleep;
@@ -14,7 +17,7 @@ use crate::graph_steps::{list, say, slow};
 use crate::recorded::{recorded, tree};
 
 /// Runs a graph on `go` until it fails.
-async fn failed(graph: Graph) -> (Error, Recorder) {
+async fn failed(graph: Graph) -> (RunError, Recorder) {
     let (recorder, session) = recorded();
     let workflow = graph.build_as::<String, String>().unwrap();
     let error = session.run(&workflow, "go").await.unwrap_err();
@@ -47,10 +50,10 @@ fn endless() -> Graph {
 #[tokio::test]
 async fn a_cap_of_a_graph_with_a_cycle_interrupts_it_and_names_cap_and_node() {
     let (error, recorder) = failed(endless().steps_max(5)).await;
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(!error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.error().kind(), ErrorKind::LimitReached);
     assert_eq!(error.message(), "b: steps_max 5 reached");
-    assert_eq!(error.run().unwrap().visited, ["a", "b", "a", "b", "a"]);
+    assert_eq!(error.report().unwrap().visited, ["a", "b", "a", "b", "a"]);
     assert_eq!(
         limits(&recorder),
         [json!({"limit": "steps_max", "value": 5})]
@@ -62,7 +65,7 @@ async fn a_cap_of_a_graph_with_a_cycle_interrupts_it_and_names_cap_and_node() {
 
     let (error, recorder) = failed(endless().visits_max(2)).await;
     assert_eq!(error.message(), "a: visits_max 2 reached");
-    assert_eq!(error.run().unwrap().visited, ["a", "b", "a", "b"]);
+    assert_eq!(error.report().unwrap().visited, ["a", "b", "a", "b"]);
     assert_eq!(
         limits(&recorder),
         [json!({"limit": "visits_max", "value": 2})]
@@ -175,7 +178,7 @@ async fn an_interrupted_node_stops_the_run_with_node_and_reason() {
         .edge("inner", "never")
         .edge("never", END);
     let (error, recorder) = failed(graph).await;
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(error.message(), "inner: a: visits_max 1 reached");
     assert_eq!(
         tree(&recorder),
@@ -200,10 +203,13 @@ async fn a_handle_and_a_drop_close_all_that_is_open() {
             .map(|name| format!("  loom.workflow.step {name} ✗ cancelled ({why})"))
     };
     let (recorder, session) = recorded();
-    let run = session.start(&workflow, "go");
+    let run = session.run(&workflow, "go");
     let handle = run.handle();
     let (outcome, ()) = tokio::join!(run, async { handle.cancel() });
-    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        outcome.unwrap_err().kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(tree(&recorder)[1..], stopped("requested"));
 
     let (recorder, session) = recorded();
@@ -224,7 +230,7 @@ async fn a_label_that_no_edge_has_is_an_error_that_names_the_choices() {
             .edge("b", END)
     };
     let (error, _) = failed(graph("c")).await;
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.message(),
         r#"pick: no edge for the label "c"; there are ["a", "b"]"#
@@ -252,7 +258,7 @@ async fn a_router_that_panics_fails_the_run_and_cancels_what_runs_beside_it() {
         )
         .edge("long", END);
     let (error, recorder) = failed(graph).await;
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(error.message(), "pick: the router panicked: no idea");
     assert_eq!(
         tree(&recorder),

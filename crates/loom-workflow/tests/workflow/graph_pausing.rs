@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use loom_core::{Error, ErrorKind, Loom, MemoryJournal, Result, RunContext, RunId, Session, Step};
+use loom_core::{
+    Error, ErrorKind, Loom, MemoryJournal, Result, RunContext, RunError, RunErrorKind, RunId,
+    Session, Step,
+};
 use loom_workflow::{END, Workflow};
 
 use crate::graph_steps::{count, list};
@@ -70,7 +73,7 @@ fn session(journal: &Arc<MemoryJournal>) -> Session {
 }
 
 /// Answers all questions alike.
-async fn answer(session: &Session, run: &RunId, paused: &Error, answer: &str) -> Vec<String> {
+async fn answer(session: &Session, run: &RunId, paused: &RunError, answer: &str) -> Vec<String> {
     let mut asked = Vec::new();
     for question in paused.questions() {
         let answered = session.answer(run, &question.path, answer.to_owned()).await;
@@ -88,8 +91,8 @@ async fn a_loop_that_asks_in_two_branches_goes_on_elsewhere_without_repeating_wh
         .run(&approval(&log), "go")
         .await
         .unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused);
-    let run = paused.run().unwrap().run_id.clone();
+    assert_eq!(paused.kind(), RunErrorKind::Paused);
+    let run = paused.report().unwrap().run_id.clone();
     assert_eq!(ran(), ["draft", "beside", "review", "second"]);
 
     let asked = answer(&session(&journal), &run, &paused, "no").await;
@@ -98,7 +101,7 @@ async fn a_loop_that_asks_in_two_branches_goes_on_elsewhere_without_repeating_wh
         .resume(&run, &approval(&log))
         .await
         .unwrap_err();
-    assert_eq!(again.kind(), ErrorKind::Paused);
+    assert_eq!(again.kind(), RunErrorKind::Paused);
     // The second pass; only what asked before ran again, to be given its answer.
     assert_eq!(ran(), ["review", "second", "draft", "review", "second"]);
 
@@ -141,14 +144,14 @@ async fn f050_a_graph_that_changed_is_not_resumed_and_the_difference_is_named() 
             .unwrap()
     };
     let paused = session(&journal).run(&graph("a"), "go").await.unwrap_err();
-    let run = paused.run().unwrap().run_id.clone();
+    let run = paused.report().unwrap().run_id.clone();
     answer(&session(&journal), &run, &paused, "yes").await;
 
     let error = session(&journal)
         .resume(&run, &graph("b"))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.message(),
         format!(
@@ -215,7 +218,7 @@ async fn f047_a_graph_dropped_at_every_await_and_resumed_ends_the_same_and_repea
     for polls in 1..40 {
         let journal = Arc::new(MemoryJournal::default());
         let session = session(&journal);
-        let run = session.start(&workflow, "go");
+        let run = session.run(&workflow, "go");
         let id = run.handle().run_id().clone();
         let mut run = Box::pin(run);
         for _ in 0..polls {

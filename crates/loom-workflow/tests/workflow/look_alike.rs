@@ -26,7 +26,7 @@ impl Runnable<String> for LookAlike {
             own => own,
         };
         let effect = Effect::new(EffectKind::Agent, name.to_owned());
-        cx.perform_with(effect, input, |_cx, input: String| async move {
+        cx.perform(effect, input, |_cx, input: String| async move {
             Ok(input.to_uppercase())
         })
         .await

@@ -28,6 +28,7 @@ mod parallel_failures;
 mod parallel_endings;
 mod parallel_settled;
 mod settled_resuming;
+mod arrival;
 mod dag;
 mod dag_building;
 mod dag_endings;

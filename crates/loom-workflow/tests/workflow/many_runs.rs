@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
-use loom_core::{Error, Loom, Result, Step};
+use loom_core::{Error, Loom, RunError, Step};
 use loom_workflow::{END, Workflow};
 
 const RUNS: u64 = 10_000;
@@ -44,7 +44,7 @@ async fn all_end(workflow: Workflow<u64, u64>, progress: &Arc<Mutex<Progress>>) 
     progress.lock().unwrap().runs_at[0] = RUNS;
     let session = Loom::builder().build().session("alice");
     let runs = (0..RUNS).map(|i| session.run(&workflow, 10 * i));
-    let ended: Result<Vec<_>> = join_all(runs).await.into_iter().collect();
+    let ended: Result<Vec<_>, RunError> = join_all(runs).await.into_iter().collect();
     let outputs: Vec<u64> = ended
         .unwrap()
         .iter()

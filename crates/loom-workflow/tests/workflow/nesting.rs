@@ -1,6 +1,6 @@
 //! Workflows in workflows, directly and through a tool: one user, one trace, runs in runs.
 
-use loom_core::{Error, ErrorKind, Limits, Loom, Recorder, Result, RunContext, UserId};
+use loom_core::{Error, Limits, Loom, Recorder, Result, RunContext, RunErrorKind, UserId};
 use loom_workflow::Workflow;
 use serde_json::json;
 
@@ -96,7 +96,7 @@ async fn workflows_nest_as_deep_as_the_limit_and_no_deeper() {
     let loom = Loom::builder().observe(recorder.clone()).limits(limits);
     let session = loom.build().session("alice");
     let error = session.run(&three_deep(), "inv-1").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(
         error.to_string(),
         "support/act/tool:refund[c1]/refund/payment: act: payment: depth_max 2 reached"

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{ErrorKind, Loom, MemoryJournal, Recorder, Result, RunContext, step};
+use loom_core::{
+    CancelReason, Loom, MemoryJournal, Recorder, Result, RunContext, RunErrorKind, step,
+};
 use loom_workflow::{Settling, Workflow, branch};
 use tokio::time::sleep;
 
@@ -48,12 +50,15 @@ async fn a_dropped_run_closes_all_branches() {
 async fn a_handle_cancels_all_branches() {
     let (recorder, session) = recorded();
     let workflow = stuck();
-    let run = session.start(&workflow, "hi");
+    let run = session.run(&workflow, "hi");
     let handle = run.handle();
     let (outcome, ()) = tokio::join!(run, async { handle.cancel() });
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(error.run().unwrap().visited, ["quick"]);
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
+    assert_eq!(error.report().unwrap().visited, ["quick"]);
     assert_eq!(tree(&recorder), stopped("requested"));
 }
 
@@ -89,7 +94,10 @@ async fn siblings_of_a_branch_that_sees_the_cancellation_first_close_for_its_rea
     let (recorder, session) = recorded();
     let workflow = Workflow::chain("both").parallel((forever, ends_the_run));
     let error = session.run(&workflow.build(), "hi").await.unwrap_err();
-    assert_eq!(error.path(), Some("both/ends_the_run"));
+    assert_eq!(
+        error.kind(),
+        RunErrorKind::Cancelled(CancelReason::Requested)
+    );
     assert_eq!(
         tree(&recorder),
         [
@@ -157,7 +165,7 @@ async fn branches_beside_one_that_asks_go_on_and_all_questions_are_in_the_error(
     let workflow = Workflow::chain("all").parallel((asks, ends_later, asks_later));
     let workflow = workflow.build();
     let paused = session.run(&workflow, "pay").await.unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused);
+    assert_eq!(paused.kind(), RunErrorKind::Paused);
     let asked: Vec<_> = paused.questions().iter().map(|it| &*it.path).collect();
     assert_eq!(asked, ["all/asks/sure", "all/asks_later/certain"]);
     assert_eq!(
@@ -170,13 +178,13 @@ async fn branches_beside_one_that_asks_go_on_and_all_questions_are_in_the_error(
         ]
     );
 
-    let run_id = paused.run().unwrap().run_id.clone();
+    let run_id = paused.report().unwrap().run_id.clone();
     for (path, answer) in asked.iter().zip(["yes", "of course"]) {
         let answer = answer.to_owned();
         session.answer(&run_id, path, answer).await.unwrap();
     }
     recorder.clear();
-    let resumed = session.resume::<String, _, _>(&run_id, &workflow).await;
+    let resumed = session.resume(&run_id, &workflow).await;
     let outcome = resumed.unwrap();
     let (asks, ends, later) = outcome.output.clone();
     assert_eq!([asks, ends, later], ["yes", "pay", "of course"]);

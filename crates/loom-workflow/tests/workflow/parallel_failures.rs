@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loom_core::{
-    CancelReason, Error, ErrorKind, Limits, Loom, Recorder, Result, RunContext, Session, step,
+    Error, ErrorKind, Limits, Loom, Recorder, Result, RunContext, RunErrorKind, Session, step,
 };
 use loom_workflow::{Workflow, branch};
 use tokio::time::sleep;
@@ -47,9 +47,9 @@ async fn the_first_failure_of_a_tuple_cancels_what_still_runs() {
         .then(quick)
         .build();
     let error = session.run(&workflow, "hi").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert_eq!(error.error().kind(), ErrorKind::Failed);
     assert_eq!(error.to_string(), "both/breaks: the bank says no");
-    assert_eq!(error.run().unwrap().visited, ["quick"]);
+    assert_eq!(error.report().unwrap().visited, ["quick"]);
     assert_eq!(
         tree(&recorder),
         [
@@ -99,7 +99,7 @@ async fn a_panic_in_a_branch_fails_it_and_cancels_the_others() {
     let (recorder, session) = in_a_minute();
     let workflow = Workflow::chain("both").parallel((slow, bursts)).build();
     let error = session.run(&workflow, "hi").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(error.to_string(), "both/bursts: the bank burst");
     assert_eq!(
         tree(&recorder),
@@ -189,7 +189,7 @@ async fn a_limit_of_the_tree_closes_the_siblings_for_its_reason() {
         .deadline(Duration::from_secs(60));
     let workflow = Workflow::chain("all").parallel((slow, slow, slow)).build();
     let error = session.run(&workflow, "hi").await.unwrap_err();
-    assert!(error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(error.to_string(), "all/slow_3: effects_max 6 reached");
     assert_eq!(
         tree(&recorder),
@@ -205,21 +205,22 @@ async fn a_limit_of_the_tree_closes_the_siblings_for_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_branch_that_gives_up_by_itself_cancels_the_others_as_siblings() {
+async fn a_branch_that_calls_itself_stopped_fails_and_cancels_the_others_as_siblings() {
     async fn gives_up(_: String) -> Result<String> {
-        Err(Error::cancelled(CancelReason::Dropped, "somebody let go"))
+        Err(Error::new(ErrorKind::Stopped, "somebody let go"))
     }
     let (recorder, session) = in_a_minute();
     let workflow = Workflow::chain("both").parallel((slow, gives_up)).build();
     let error = session.run(&workflow, "hi").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.kind(), RunErrorKind::Failed);
+    assert_eq!(error.to_string(), "both/gives_up: somebody let go");
     assert_eq!(
         tree(&recorder),
         [
-            "loom.workflow.run both ✗ cancelled (dropped)",
+            "loom.workflow.run both ✗ failed",
             "  loom.workflow.step slow ✗ cancelled (sibling_failed)",
             "    loom.workflow.step wait ✗ cancelled (sibling_failed)",
-            "  loom.workflow.step gives_up ✗ cancelled (dropped)",
+            "  loom.workflow.step gives_up ✗ failed",
         ]
     );
 }

@@ -211,7 +211,7 @@ async fn an_input_that_breaks_while_it_is_copied_fails_the_run_before_any_branch
     let (recorder, session) = recorded();
     let workflow = Workflow::chain("both").parallel(vec![append; 2]).build();
     let error = session.run(&workflow, input).await.unwrap_err();
-    assert_eq!(error.kind(), loom_core::ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), loom_core::ErrorKind::Panicked);
     assert!(error.message().contains("it broke"), "{error}");
     assert_eq!(tree(&recorder), ["loom.workflow.run both ✗ failed"]);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loom_core::{
     Accepts, Attributes, Error, ErrorKind, Happened, Link, MemoryJournal, Result, RunContext,
-    Runnable, key,
+    RunErrorKind, Runnable, key,
 };
 use loom_workflow::Workflow;
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,8 @@ async fn reaching_the_cap_interrupts_the_run_names_the_step_and_is_recorded() {
         .then(halve)
         .build();
     let error = session.run(&outer, 8u64).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(!error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    assert_eq!(error.error().kind(), ErrorKind::LimitReached);
     assert_eq!(
         error.to_string(),
         "outer/halving/halving: halving: halve: repeat_max 2 reached"
@@ -99,7 +99,7 @@ async fn the_first_failure_ends_the_repeating() {
     let workflow = Workflow::chain("down").repeat(9, minus_two, |n| *n == 0);
     let error = session.run(&workflow.build(), 5u64).await.unwrap_err();
     assert_eq!(error.to_string(), "down/minus_two#3: too small");
-    assert_eq!(error.run().unwrap().visited, ["minus_two", "minus_two"]);
+    assert_eq!(error.report().unwrap().visited, ["minus_two", "minus_two"]);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_panic_in_the_question_whether_it_is_good_is_an_error_of_the_run() {
     let (recorder, session) = recorded();
     let workflow = Workflow::chain("halving").repeat(5, halve, |_| panic!("who knows"));
     let error = session.run(&workflow.build(), 8u64).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(error.error().kind(), ErrorKind::Panicked);
     assert_eq!(error.to_string(), "halving: who knows");
     assert_eq!(
         tree(&recorder),
@@ -195,16 +195,13 @@ async fn a_resumed_run_repeats_none_of_the_recorded_times() {
     assert_eq!(paused.questions()[0].path, "halving/step_2#3/on");
     assert_eq!(runs.load(Ordering::Relaxed), 3);
 
-    let run_id = &paused.run().unwrap().run_id;
+    let run_id = &paused.report().unwrap().run_id;
     let (recorder, session) = journaled(&journal);
     session
         .answer(run_id, "halving/step_2#3/on", true)
         .await
         .unwrap();
-    let outcome = session
-        .resume::<u64, _, _>(run_id, &workflow)
-        .await
-        .unwrap();
+    let outcome = session.resume(run_id, &workflow).await.unwrap();
     assert_eq!(outcome.output, 1);
     assert_eq!(runs.load(Ordering::Relaxed), 5);
     assert_eq!(

@@ -63,14 +63,14 @@ async fn a_label_without_a_handler_is_named_beside_the_choices() {
     for (input, label) in [("sales: hello", "sales"), ("Tech: hello", "Tech"), ("", "")] {
         let (recorder, session) = recorded();
         let error = session.run(&support(), input).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         assert_eq!(
             error.to_string(),
             format!(
                 r#"support: no handler for the label {label:?}; there are ["billing", "tech"]"#
             )
         );
-        assert_eq!(error.run().unwrap().visited, ["classify"]);
+        assert_eq!(error.report().unwrap().visited, ["classify"]);
         assert_eq!(
             tree(&recorder),
             [
@@ -220,7 +220,7 @@ async fn a_handler_that_fails_fails_the_route() {
     let route = route.otherwise(billing).build().unwrap();
     let error = session.run(&route, "tech").await.unwrap_err();
     assert_eq!(error.to_string(), "support/route_tech: it smokes");
-    assert_eq!(error.run().unwrap().visited, ["classify"]);
+    assert_eq!(error.report().unwrap().visited, ["classify"]);
     assert_eq!(
         tree(&recorder),
         [

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loom_core::{Error, ErrorKind, Loom, MemoryJournal, Recorder, Result, RunContext, Step};
+use loom_core::{
+    Error, ErrorKind, Loom, MemoryJournal, Recorder, Result, RunContext, RunErrorKind, Step,
+};
 use loom_workflow::{Dag, END, Joined, Settled, Settling, Workflow};
 
 use crate::recorded::tree;
@@ -43,8 +45,8 @@ async fn resumed(workflow: impl Fn(&Arc<AtomicUsize>) -> Workflow<String, String
         loom.build().session("alice").id("desk")
     };
     let paused = session().run(&workflow(&calls), "go").await.unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused);
-    let run = paused.run().unwrap().run_id.clone();
+    assert_eq!(paused.kind(), RunErrorKind::Paused);
+    let run = paused.report().unwrap().run_id.clone();
     for question in paused.questions() {
         session()
             .answer(&run, &question.path, "yes".to_owned())
@@ -157,7 +159,7 @@ async fn of_an_item_of_a_list() {
             .id("desk")
     };
     let paused = session().run(&each(&calls), "go").await.unwrap_err();
-    let run = paused.run().unwrap().run_id.clone();
+    let run = paused.report().unwrap().run_id.clone();
     let path = &paused.questions()[0].path;
     session()
         .answer(&run, path, "yes".to_owned())

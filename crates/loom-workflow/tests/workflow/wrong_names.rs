@@ -35,7 +35,7 @@ async fn a_workflow_with_a_wrong_name_opens_nothing() {
     for (workflow, message) in table {
         let (recorder, session) = recorded();
         let error = session.run(&workflow, "hi").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         assert_eq!(error.message(), message);
         assert_eq!(recorder.events(), []);
     }
@@ -52,7 +52,7 @@ async fn every_wrong_name_is_said_at_once_and_in_every_run() {
     let (recorder, session) = recorded();
     for _ in 0..2 {
         let error = session.run(&workflow, "hi").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         assert_eq!(
             error.message(),
             r#"a step: the name "" is empty; a step: the name "tab\t" has a control character; the workflow: the name "" is empty"#
@@ -99,7 +99,7 @@ async fn a_nested_workflow_with_a_wrong_name_fails_its_step_and_opens_no_run() {
         .build();
     let workflow = Workflow::chain("outer").then(nested).build();
     let error = session.run(&workflow, "hi").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
         r#"outer/ok: a step: the name "\u{7f}" has a control character"#
@@ -122,7 +122,7 @@ async fn a_tool_of_a_workflow_with_a_wrong_name_gives_the_error() {
     }
     let (_, session) = recorded();
     let error = session.run(&act, ()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.error().kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
         r#"act/tool:act[c1]: the workflow: the name "" is empty"#

@@ -19,7 +19,7 @@ fn caps_of_zero_in_a_chain_are_all_named_by_each_of_its_runs() {
     let session = Loom::builder().build().session("alice");
     for _ in 0..2 {
         let error = block_on(session.run(&chain, vec![1u64])).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
         let zeros = [
             r#""same": concurrency_max is 0: then nothing could run"#,
             r#""same_2": concurrency_max is 0: then nothing could run"#,

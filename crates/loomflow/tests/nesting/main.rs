@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use loomflow::audit::{Audit, AuditKey};
 use loomflow::{
-    CancelReason, Ending, Handle, Happened, Limits, Loom, OwnedEvent, Recorder, Result, Session,
-    Step,
+    CancelReason, Ending, Handle, Happened, Limits, Loom, OwnedEvent, Recorder, Result, RunError,
+    RunErrorKind, Session, Step,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -78,7 +78,7 @@ fn endings(events: &[OwnedEvent]) -> Vec<(String, Ending)> {
 /// Polls the run this many times, then gives it up; `None` if it was done before.
 async fn stopped_after(
     polls: u32,
-    run: impl Future<Output = Result<()>>,
+    run: impl Future<Output = Result<(), RunError>>,
     stop: impl FnOnce(),
 ) -> Option<()> {
     let mut run = pin!(run);
@@ -128,7 +128,7 @@ proptest! {
         prop_assert_eq!(sorted(spans), sorted(oracle.spans));
         let (result, visited) = match &result {
             Ok(outcome) => (Ok(()), &outcome.visited),
-            Err(error) => (Err(error.kind()), &error.run().unwrap().visited),
+            Err(error) => (Err(error.error().kind()), &error.report().unwrap().visited),
         };
         prop_assert_eq!(result, oracle.result);
         prop_assert_eq!(visited, &oracle.visited);
@@ -147,7 +147,7 @@ proptest! {
         for (path, ending) in endings(&events) {
             prop_assert!(ending == late || oracle.spans.contains(&(path, ending)));
         }
-        prop_assert_eq!(endings(&events).iter().any(|(_, it)| *it == late), result.is_err_and(|e| e.ending() == late));
+        prop_assert_eq!(endings(&events).iter().any(|(_, it)| *it == late), result.is_err_and(|e| e.kind() == RunErrorKind::Cancelled(CancelReason::Deadline)));
     }
 }
 
@@ -216,7 +216,7 @@ fn a_run_cancelled_at_any_await_point_closes_all_it_opened() {
     let cancels = |step: &Step<String, String>, polls| {
         let it = watched();
         let before = block_on(async {
-            let run = it.session.start(step, "go");
+            let run = it.session.run(step, "go");
             let handle: Handle = run.handle();
             let mut run = pin!(run);
             let driven = async { (&mut run).await.map(|_| ()) };

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use loomflow::{
-    Agent, Effect, Error, ErrorKind, Gate, Info, Kind, Model, Reply, Request, Result, RunContext,
-    Runnable, Step, Tool, Verdict, Workflow, step,
+    Agent, Effect, EffectView, Error, ErrorKind, Gate, Info, Kind, Model, Reply, Request, Result,
+    RunContext, Runnable, Step, Tool, Verdict, Workflow, step,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -299,7 +299,7 @@ impl Gate for Guard {
         "guard"
     }
 
-    async fn check(&self, _cx: &RunContext, effect: &Effect) -> Verdict {
+    async fn check(&self, _cx: &EffectView, effect: &Effect) -> Verdict {
         SUSPENDS.await;
         if effect.name().contains("forbidden") {
             Verdict::deny("it is forbidden")

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use loomflow::{
     Agent, Branch, CancelReason, EffectKind, Ending, Limits, Model, Prompt, Reply, Request, Result,
-    RunContext, Runnable, Tokens, Workflow, branch,
+    RunContext, RunErrorKind, Runnable, Tokens, Workflow, branch,
 };
 use serde_json::json;
 
@@ -53,9 +53,8 @@ impl Model for Hungry {
 
 /// A hundred agents beside each other, all at once.
 async fn hundred(cx: RunContext, agent: &Agent) -> Result<u64> {
-    let cx = &cx;
-    let branches =
-        (0..100).map(|_| Branch::new(async move { agent.run(cx, Prompt::from("eat")).await }));
+    let branches = (0..100)
+        .map(|_| Branch::new(move |cx| async move { agent.run(&cx, Prompt::from("eat")).await }));
     Ok(cx.join(usize::MAX, branches).await?.len() as u64)
 }
 
@@ -91,12 +90,12 @@ async fn a_hundred_agents_at_once_take_all_that_there_is_and_no_more() {
         async move { hundred(cx, &agent).await }
     };
     let error = process.session.run(&eat, ()).await.unwrap_err();
-    assert!(error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert!(
         error.to_string().ends_with("tokens_max 20000 reached"),
         "{error}"
     );
-    let usage = &error.run().unwrap().usage;
+    let usage = &error.report().unwrap().usage;
     assert_eq!(hungry.replies(), 20);
     assert_eq!(
         (usage.model_calls, usage.input_tokens, usage.output_tokens),
@@ -135,7 +134,7 @@ async fn a_list_of_a_hundred_agents_is_bounded_by_the_same_limit() {
     let (durable, process) = limited(Limits::default().with_tokens_max(20_000));
     let session = &process.session;
     let error = session.run(&workflow.build(), "eat").await.unwrap_err();
-    assert!(error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(hungry.replies(), 20);
     // Eight run at a time: those that had no place yet were never begun.
     let [completed, interrupted, cancelled] = endings(&process);
@@ -155,9 +154,9 @@ async fn a_reply_that_does_not_tell_counts_as_what_was_reserved_for_it() {
         async move { hundred(cx, &agent).await }
     };
     let error = process.session.run(&eat, ()).await.unwrap_err();
-    assert!(error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(hungry.replies(), 5);
-    assert_eq!(error.run().unwrap().usage.input_tokens, None);
+    assert_eq!(error.report().unwrap().usage.input_tokens, None);
 }
 
 #[tokio::test]
@@ -168,8 +167,8 @@ async fn one_reply_may_exceed_what_was_reserved_for_it_and_is_the_last() {
     let (_, process) = limited(Limits::default().with_tokens_max(5_000));
     let session = &process.session;
     let error = session.run(&again.build(), "eat").await.unwrap_err();
-    assert!(error.is_tree_wide());
-    let usage = &error.run().unwrap().usage;
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
+    let usage = &error.report().unwrap().usage;
     assert_eq!((hungry.replies(), usage.input_tokens), (1, Some(9_000)));
 }
 
@@ -184,7 +183,7 @@ async fn what_models_say_they_cost_is_bounded_too() {
     let session = &process.session;
     let error = session.run(&workflow.build(), "eat").await.unwrap_err();
     assert_eq!(error.message(), "cost_micro_usd_max 1000 reached");
-    let usage = &error.run().unwrap().usage;
+    let usage = &error.report().unwrap().usage;
     assert_eq!((hungry.replies(), usage.cost_micro_usd), (3, Some(1_200)));
 }
 
@@ -216,9 +215,9 @@ async fn a_limit_of_the_tree_inside_a_tool_ends_the_run_and_is_no_tool_text() {
 
         let (durable, process) = limited(limits);
         let error = process.session.run(&desk, "please").await.unwrap_err();
-        assert!(error.is_tree_wide(), "{error}");
+        assert_eq!(error.kind(), RunErrorKind::Interrupted, "{error}");
         assert_eq!(error.message(), format!("{reached} reached"));
-        assert_eq!(error.run().unwrap().visited, ["gate"]);
+        assert_eq!(error.report().unwrap().visited, ["gate"]);
         assert_eq!(asked.asked_models.get(), 1);
         let tree = process.tree();
         assert_eq!(

@@ -1,7 +1,7 @@
 //! A graph as an agent's tool, inside a graph that the agent is a node of: what stops the inner one
 //! reaches the agent truthfully, whatever it is.
 
-use loomflow::{Agent, END, Error, ErrorKind, Graph, Reply, RunContext, Tool, Workflow};
+use loomflow::{Agent, END, Error, Graph, Reply, RunContext, RunErrorKind, Tool, Workflow};
 use serde_json::json;
 
 use crate::support::{Done, clerk, counting};
@@ -91,7 +91,7 @@ async fn a_destructive_graph_is_asked_for_like_any_tool() {
     let process = durable.process();
     let paused = process.session.run(&desk(&done, wiping()), "please").await;
     let paused = paused.unwrap_err();
-    assert_eq!(paused.kind(), ErrorKind::Paused);
+    assert_eq!(paused.kind(), RunErrorKind::Paused);
     let [question] = paused.questions() else {
         panic!("one question is asked: {:?}", paused.questions());
     };
@@ -105,7 +105,7 @@ async fn a_destructive_graph_is_asked_for_like_any_tool() {
     assert_eq!(question.input, Some(json!({"input": "INV-1"})));
     assert_eq!(done.paid.get(), 0);
 
-    let run = &paused.run().unwrap().run_id;
+    let run = &paused.report().unwrap().run_id;
     process
         .session
         .answer(run, &question.path, true)
@@ -130,7 +130,7 @@ async fn a_pause_in_a_loop_of_a_graph_reaches_through_the_agent_and_goes_on_in_a
         .run(&desk(), "please")
         .await
         .unwrap_err();
-    let run = paused.run().unwrap().run_id.clone();
+    let run = paused.report().unwrap().run_id.clone();
     let question = "support/clerk/clerk/turn:0/tool:approval[c1]/approval/review";
     assert_eq!(paused.questions()[0].path, format!("{question}/sure"));
     let process = durable.process();

@@ -1,7 +1,7 @@
 //! A question asked in a workflow inside an agent's tool inside a workflow: the whole run waits,
 //! and goes on in another process.
 
-use loomflow::{ErrorKind, RunId};
+use loomflow::{ErrorKind, RunErrorKind, RunId};
 
 use crate::support::{Done, desk};
 use crate::watched::{Durable, Process};
@@ -13,7 +13,7 @@ async fn paused(durable: &Durable, done: &Done) -> (Process, RunId) {
     let process = durable.process();
     let error = process.session.run(&desk(done), "please").await;
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
+    assert_eq!(error.kind(), RunErrorKind::Paused);
     let asked: Vec<_> = error
         .questions()
         .iter()
@@ -21,7 +21,7 @@ async fn paused(durable: &Durable, done: &Done) -> (Process, RunId) {
         .collect();
     let body = "Refund INV-1, authorized?";
     assert_eq!(asked, [(QUESTION, "sure", body)]);
-    let report = error.run().unwrap();
+    let report = error.report().unwrap();
     assert_eq!(report.visited, ["gate"]);
     assert_eq!(report.usage.model_calls, 1);
     (process, report.run_id.clone())
@@ -63,7 +63,7 @@ async fn an_answered_run_goes_on_in_another_process_and_does_nothing_twice() {
     let second = durable.process();
     let session = &second.session;
     session.answer(&run_id, QUESTION, true).await.unwrap();
-    let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+    let resumed = session.resume(&run_id, &desk(&done)).await;
     let outcome = resumed.unwrap();
 
     assert_eq!(outcome.output, "INV-1, authorized, paid");
@@ -134,7 +134,7 @@ async fn the_log_tells_of_both_attempts_and_is_whole() {
     );
     let session = durable.process().session;
     session.answer(&run_id, QUESTION, true).await.unwrap();
-    let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+    let resumed = session.resume(&run_id, &desk(&done)).await;
     resumed.unwrap();
     assert_eq!(
         durable.told()[told.len()..],
@@ -172,7 +172,7 @@ async fn an_answer_that_is_no_is_told_to_the_model() {
     let process = durable.process();
     let session = &process.session;
     session.answer(&run_id, QUESTION, false).await.unwrap();
-    let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+    let resumed = session.resume(&run_id, &desk(&done)).await;
     assert_eq!(resumed.unwrap().output, "denied: not without a receipt");
     assert_eq!((done.asked_models.get(), done.paid.get()), (2, 0));
     assert_eq!(
@@ -193,10 +193,7 @@ async fn without_an_answer_a_resumed_run_waits_for_the_same_one_again() {
     let (durable, done) = (Durable::new(), Done::default());
     let (first, run_id) = paused(&durable, &done).await;
     let second = durable.process();
-    let resumed = second
-        .session
-        .resume::<String, _, _>(&run_id, &desk(&done))
-        .await;
+    let resumed = second.session.resume(&run_id, &desk(&done)).await;
     let error = resumed.unwrap_err();
     assert_eq!(error.questions()[0].path, QUESTION);
     assert_eq!((done.asked_models.get(), done.authorized.get()), (1, 1));
@@ -218,8 +215,8 @@ async fn nobody_else_can_answer_or_resume_the_run() {
     for stranger in strangers {
         let answered = stranger.answer(&run_id, QUESTION, true).await;
         assert_eq!(answered.unwrap_err().kind(), ErrorKind::Invalid);
-        let resumed = stranger.resume::<String, _, _>(&run_id, &desk(&done)).await;
-        assert_eq!(resumed.unwrap_err().kind(), ErrorKind::Invalid);
+        let resumed = stranger.resume(&run_id, &desk(&done)).await;
+        assert_eq!(resumed.unwrap_err().error().kind(), ErrorKind::Invalid);
     }
     assert_eq!((done.asked_models.get(), done.paid.get()), (1, 0));
     assert_eq!(process.recorder.events(), []);
@@ -231,20 +228,20 @@ async fn a_paused_run_keeps_what_it_used_of_its_limits() {
     let limits = loomflow::Limits::default().with_model_calls_max(1);
     let limited = || durable.wired(|loom| loom.journal(durable.journal.clone()).limits(limits));
     let error = limited().session.run(&desk(&done), "please").await;
-    let run_id = error.unwrap_err().run().unwrap().run_id.clone();
+    let run_id = error.unwrap_err().report().unwrap().run_id.clone();
     let process = limited();
     let session = &process.session;
     session.answer(&run_id, QUESTION, true).await.unwrap();
-    let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+    let resumed = session.resume(&run_id, &desk(&done)).await;
     let error = resumed.unwrap_err();
-    assert!(error.is_tree_wide());
+    assert_eq!(error.kind(), RunErrorKind::Interrupted);
     assert_eq!(
         error.to_string(),
         "support/clerk/clerk/turn:1: model_calls_max 1 reached"
     );
     // The reply of the first attempt took the one call there was, and was used again for nothing.
     assert_eq!((done.asked_models.get(), done.paid.get()), (1, 1));
-    assert_eq!(error.run().unwrap().usage.model_calls, 1);
+    assert_eq!(error.report().unwrap().usage.model_calls, 1);
 }
 
 #[tokio::test]
@@ -253,10 +250,10 @@ async fn a_tool_call_that_waited_and_went_on_is_one_call() {
     let limits = loomflow::Limits::default().with_tool_calls_max(1);
     let limited = || durable.wired(|loom| loom.journal(durable.journal.clone()).limits(limits));
     let error = limited().session.run(&desk(&done), "please").await;
-    let run_id = error.unwrap_err().run().unwrap().run_id.clone();
+    let run_id = error.unwrap_err().report().unwrap().run_id.clone();
     let session = limited().session;
     session.answer(&run_id, QUESTION, true).await.unwrap();
-    let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+    let resumed = session.resume(&run_id, &desk(&done)).await;
     let outcome = resumed.unwrap();
     assert_eq!(outcome.output, "INV-1, authorized, paid");
     assert_eq!(outcome.usage.tool_calls, 1);

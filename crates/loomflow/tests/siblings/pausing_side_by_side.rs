@@ -47,10 +47,10 @@ async fn a_tool_beside_one_that_asks_finishes_and_is_not_called_again() {
     );
 
     let second = durable.process();
-    let (run_id, session) = (&error.run().unwrap().run_id, &second.session);
+    let (run_id, session) = (&error.report().unwrap().run_id, &second.session);
     let path = &error.questions()[0].path;
     session.answer(run_id, path, true).await.unwrap();
-    let outcome = session.resume::<String, _, _>(run_id, &desk()).await;
+    let outcome = session.resume(run_id, &desk()).await;
     // In the order of the calls, whichever was there first.
     let output = "INV-1, authorized, paid | INV-1 is paid";
     assert_eq!(outcome.unwrap().output, output);
@@ -87,11 +87,11 @@ async fn two_calls_of_one_turn_that_both_ask_are_answered_apart() {
         |call| format!("support/clerk/clerk/turn:0/tool:refund[{call}]/refund/approve/sure");
     assert_eq!(asked, [question("c1"), question("c2")]);
 
-    let run_id = &error.run().unwrap().run_id;
+    let run_id = &error.report().unwrap().run_id;
     for (path, answer) in asked.iter().zip([false, true]) {
         session.answer(run_id, path, answer).await.unwrap();
     }
-    let outcome = session.resume::<String, _, _>(run_id, &desk()).await;
+    let outcome = session.resume(run_id, &desk()).await;
     let output = "denied: not without a receipt | INV-2, authorized, paid";
     assert_eq!(outcome.unwrap().output, output);
     assert_eq!((done.asked_models.get(), done.paid.get()), (2, 1));
@@ -123,22 +123,22 @@ async fn branches_that_both_ask_are_answered_one_after_another() {
     let first = durable.process();
     let error = first.session.run(&two_desks(&done), "please").await;
     let error = error.unwrap_err();
-    let paths = |error: &Error| -> Vec<String> {
+    let paths = |error: &loomflow::RunError| -> Vec<String> {
         let questions = error.questions().iter();
         questions.map(|it| it.path.clone()).collect()
     };
     assert_eq!(paths(&error), [question("north"), question("south")]);
-    let run_id = &error.run().unwrap().run_id;
+    let run_id = &error.report().unwrap().run_id;
 
     let second = durable.process();
     let session = &second.session;
     let south = question("south");
     session.answer(run_id, &south, true).await.unwrap();
     let desks = two_desks(&done);
-    let resumed = session.resume::<String, _, _>(run_id, &desks).await;
+    let resumed = session.resume(run_id, &desks).await;
     let error = resumed.unwrap_err();
     assert_eq!(paths(&error), [question("north")]);
-    assert_eq!(error.run().unwrap().visited, ["south"]);
+    assert_eq!(error.report().unwrap().visited, ["south"]);
     assert_eq!((done.asked_models.get(), done.paid.get()), (3, 1));
 
     let third = durable.process();
@@ -146,7 +146,7 @@ async fn branches_that_both_ask_are_answered_one_after_another() {
     let north = question("north");
     session.answer(run_id, &north, false).await.unwrap();
     let desks = two_desks(&done);
-    let resumed = session.resume::<String, _, _>(run_id, &desks).await;
+    let resumed = session.resume(run_id, &desks).await;
     let outcome = resumed.unwrap();
     assert_eq!(
         outcome.output,

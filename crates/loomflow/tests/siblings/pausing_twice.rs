@@ -33,12 +33,12 @@ async fn asked(durable: &Durable, done: &Done, run: Option<&RunId>) -> (Process,
     let desk = desk_of(clerk);
     let result = match run {
         None => process.session.run(&desk, "please").await,
-        Some(run) => process.session.resume::<String, _, _>(run, &desk).await,
+        Some(run) => process.session.resume(run, &desk).await,
     };
     let (run_id, what) = match result {
         Ok(outcome) => (outcome.run_id.clone(), outcome.output),
         Err(error) => {
-            let run_id = error.run().unwrap().run_id.clone();
+            let run_id = error.report().unwrap().run_id.clone();
             let [question] = error.questions() else {
                 panic!("{error} asks {:?}", error.questions());
             };

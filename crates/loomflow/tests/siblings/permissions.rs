@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use loomflow::{
-    Approval, Approver, Decision, Effect, ErrorKind, Permissions, Question, Rule, RunContext,
-    RunId, UserId, Workflow,
+    Approval, Approver, Decision, Effect, EffectView, ErrorKind, Permissions, Question, Rule,
+    RunErrorKind, RunId, UserId, Workflow,
 };
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ impl Clerk {
 }
 
 impl Approver for Clerk {
-    async fn approve(&self, cx: &RunContext, effect: &Effect, question: &Question) -> Approval {
+    async fn approve(&self, cx: &EffectView, effect: &Effect, question: &Question) -> Approval {
         let user = cx.user().map(UserId::to_string).unwrap_or_default();
         let input = effect.input().cloned().unwrap_or_default();
         let shown = (user, input, question.body.clone());
@@ -159,7 +159,7 @@ async fn waiting(durable: &Durable, done: &Done) -> (Process, RunId, String) {
     let process = durable.process();
     let error = process.session.run(&desk(done), "please").await;
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
+    assert_eq!(error.kind(), RunErrorKind::Paused);
     let question = &error.questions()[0];
     assert_eq!((&*question.name, &*question.body), ("permissions", MAY_IT));
     assert_eq!(
@@ -172,7 +172,7 @@ async fn waiting(durable: &Durable, done: &Done) -> (Process, RunId, String) {
             "        loom.tool refund ✗ paused",
         ]
     );
-    let run_id = error.run().unwrap().run_id.clone();
+    let run_id = error.report().unwrap().run_id.clone();
     (process, run_id, question.path.clone())
 }
 
@@ -187,7 +187,7 @@ async fn with_a_journal_the_run_waits_for_leave_and_then_runs_it() {
     let process = durable.process();
     let session = &process.session;
     session.answer(&run_id, &path, true).await.unwrap();
-    let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+    let resumed = session.resume(&run_id, &desk(&done)).await;
     let outcome = resumed.unwrap();
     assert_eq!(outcome.output, "INV-1, authorized, paid");
     assert_eq!(outcome.usage.tool_calls, 1);
@@ -211,19 +211,46 @@ async fn with_a_journal_the_run_waits_for_leave_and_then_runs_it() {
 }
 
 #[tokio::test]
-async fn any_answer_but_yes_refuses_it() {
-    for answer in [json!(false), json!("true"), json!(1), json!(null)] {
+async fn a_no_refuses_it_and_a_reason_reaches_the_model() {
+    let table = [
+        (json!(false), "it was refused"),
+        (json!("archive it instead"), "archive it instead"),
+        (json!({"refused": "not on Sundays"}), "not on Sundays"),
+    ];
+    for (answer, why) in table {
         let (durable, done) = (Durable::new(), Done::default());
         let (_, run_id, path) = waiting(&durable, &done).await;
         let process = durable.process();
         let session = &process.session;
         session.answer(&run_id, &path, answer).await.unwrap();
-        let resumed = session.resume::<String, _, _>(&run_id, &desk(&done)).await;
+        let resumed = session.resume(&run_id, &desk(&done)).await;
         let output = resumed.unwrap().output;
-        assert_eq!(output, "denied: permissions: it was refused");
+        assert_eq!(output, format!("denied: permissions: {why}"));
         assert_eq!((done.asked_models.get(), done.authorized.get()), (2, 0));
         let told = durable.told();
         let refused = |it: &&String| *it == "approval_refused refund";
         assert_eq!(told.iter().filter(refused).count(), 1);
     }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_refused_and_the_question_stays_open() {
+    let (durable, done) = (Durable::new(), Done::default());
+    let (_, run_id, path) = waiting(&durable, &done).await;
+    let process = durable.process();
+    let session = &process.session;
+    let wrong = [
+        json!("yes"),
+        json!("true"),
+        json!(1),
+        json!(null),
+        json!({"approved": true}),
+    ];
+    for answer in wrong {
+        let answered = session.answer(&run_id, &path, answer).await;
+        assert_eq!(answered.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+    session.answer(&run_id, &path, true).await.unwrap();
+    let outcome = session.resume(&run_id, &desk(&done)).await.unwrap();
+    assert_eq!(outcome.output, "INV-1, authorized, paid");
 }

@@ -52,7 +52,7 @@ fn slow_desk(done: &Done) -> Workflow<String, String> {
 async fn dies_after(polls: u32, durable: &Durable, done: &Done) -> (RunId, bool) {
     let process = durable.process();
     let desk = slow_desk(done);
-    let mut run = Box::pin(process.session.start(&desk, "please"));
+    let mut run = Box::pin(process.session.run(&desk, "please"));
     let run_id = run.handle().run_id().clone();
     for _ in 0..polls {
         if run.as_mut().now_or_never().is_some() {
@@ -72,7 +72,7 @@ async fn a_run_that_dies_after_any_poll_is_resumed_to_the_same_end() {
         let (run_id, over) = dies_after(polls, &durable, &done).await;
         let process = durable.process();
         let desk = slow_desk(&done);
-        let resumed = process.session.resume::<String, _, _>(&run_id, &desk).await;
+        let resumed = process.session.resume(&run_id, &desk).await;
         let outcome = resumed.unwrap();
         assert_eq!(
             outcome.output,
@@ -99,7 +99,7 @@ async fn a_finished_run_that_is_resumed_gives_its_output_again() {
     let rows = durable.told().len();
 
     let process = durable.process();
-    let resumed = process.session.resume::<String, _, _>(&run_id, &desk).await;
+    let resumed = process.session.resume(&run_id, &desk).await;
     assert_eq!(resumed.unwrap().output, "INV-1");
     assert_eq!(done.asked_models.get(), 2);
     assert_eq!(process.tree(), ["loom.workflow.run support ↻"]);

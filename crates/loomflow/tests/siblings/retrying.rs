@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use loomflow::{Agent, Error, ErrorKind, FnModel, Model, Name, Reply, Request, Workflow, step};
+use loomflow::{
+    Agent, Error, ErrorKind, FnModel, Model, Name, Reply, Request, RunErrorKind, Workflow, step,
+};
 
 use crate::support::{Count, Done, counting, gate, refund_call};
 use crate::watched::{Durable, Process};
@@ -145,7 +147,7 @@ async fn a_run_whose_attempts_are_used_up_can_be_resumed() {
     let first = durable.process();
     let desk = desk(&done, 3, 2);
     let error = first.session.run(&desk, "please").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Upstream);
+    assert_eq!(error.error().kind(), ErrorKind::Upstream);
     assert_eq!(
         error.to_string(),
         "support/clerk/clerk/turn:1/model:shaky: overloaded"
@@ -158,8 +160,8 @@ async fn a_run_whose_attempts_are_used_up_can_be_resumed() {
 
     // One failure is left: the resumed step is tried twice anew.
     let second = durable.process();
-    let run_id = &error.run().unwrap().run_id;
-    let resumed = second.session.resume::<String, _, _>(run_id, &desk).await;
+    let run_id = &error.report().unwrap().run_id;
+    let resumed = second.session.resume(run_id, &desk).await;
     assert_eq!(resumed.unwrap().output, "INV-1, paid");
     assert_eq!(counts(&done), [5, 1]);
     let mut expected = under_the_step(&[clerk_lines_again(true), clerk_lines_again(false)]);
@@ -177,13 +179,13 @@ async fn a_question_is_no_failure_that_is_tried_again() {
     let clerk = step(clerk).retry(5).retry_if(|_| true);
     let desk = Workflow::chain::<String>("support").then(clerk).build();
     let error = process.session.run(&desk, "please").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
+    assert_eq!(error.kind(), RunErrorKind::Paused);
     assert_eq!(done.asked_models.get(), 1);
     assert_eq!(process.recorder.spans()[1].notes, Vec::<&str>::new());
 
-    let (run_id, path) = (&error.run().unwrap().run_id, &error.questions()[0].path);
+    let (run_id, path) = (&error.report().unwrap().run_id, &error.questions()[0].path);
     process.session.answer(run_id, path, true).await.unwrap();
-    let resumed = process.session.resume::<String, _, _>(run_id, &desk).await;
+    let resumed = process.session.resume(run_id, &desk).await;
     assert_eq!(resumed.unwrap().output, "INV-1, authorized, paid");
     assert_eq!((done.asked_models.get(), done.paid.get()), (2, 1));
 }

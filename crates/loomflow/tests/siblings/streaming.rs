@@ -3,8 +3,8 @@
 
 use futures::StreamExt;
 use loomflow::{
-    Agent, CancelReason, Ending, ErrorKind, Happened, Model, OwnedEvent, Reply, Request, Result,
-    RunContext, RunStream, StreamItem, Workflow,
+    Agent, CancelReason, Ending, Happened, Model, OwnedEvent, Reply, Request, Result, RunContext,
+    RunError, RunErrorKind, RunStream, StreamItem, Workflow,
 };
 
 use crate::support::{Done, calling, desk, desk_of, refund_call};
@@ -13,7 +13,7 @@ use crate::watched::Durable;
 /// All items of a stream, apart; checks that the outcome is the one last item.
 async fn drained<T>(
     mut stream: RunStream<'_, T>,
-) -> (Vec<OwnedEvent>, Result<loomflow::Outcome<T>>) {
+) -> (Vec<OwnedEvent>, Result<loomflow::Outcome<T>, RunError>) {
     let mut events = Vec::new();
     let outcome = loop {
         match stream.next().await.unwrap() {
@@ -75,7 +75,7 @@ async fn the_composed_run_is_streamed_whole_and_then_its_outcome() {
     let durable = Durable::new();
     let process = durable.wired(|loom| loom);
     let desk = plain_desk();
-    let (events, outcome) = drained(process.session.stream(&desk, "please")).await;
+    let (events, outcome) = drained(process.session.run(&desk, "please").stream()).await;
     let outcome = outcome.unwrap();
     assert_eq!(outcome.output, "INV-1");
     assert_eq!(outcome.visited, ["gate", "clerk", "log_completion"]);
@@ -152,7 +152,7 @@ async fn pieces_of_one_poll_are_one_event_and_those_of_several_are_not_merged() 
         let desk = desk_of(talker.build().unwrap());
         let durable = Durable::new();
         let process = durable.wired(|loom| loom);
-        let (events, outcome) = drained(process.session.stream(&desk, "please")).await;
+        let (events, outcome) = drained(process.session.run(&desk, "please").stream()).await;
         assert_eq!(outcome.unwrap().output, "All is paid.");
         let texts: Vec<_> = events
             .iter()
@@ -176,7 +176,7 @@ async fn branches_are_streamed_as_they_take_turns() {
     let workflow = workflow.build();
     let durable = Durable::new();
     let process = durable.wired(|loom| loom);
-    let (events, outcome) = drained(process.session.stream(&workflow, "sing")).await;
+    let (events, outcome) = drained(process.session.run(&workflow, "sing").stream()).await;
     let line = "All is paid.".to_owned();
     assert_eq!(outcome.unwrap().output, (line.clone(), line));
     assert_eq!(events, process.recorder.events());
@@ -205,9 +205,9 @@ async fn a_run_that_pauses_is_streamed_to_its_question_and_its_error() {
     let (durable, done) = (Durable::new(), Done::default());
     let process = durable.process();
     let desk = desk(&done);
-    let (events, outcome) = drained(process.session.stream(&desk, "please")).await;
+    let (events, outcome) = drained(process.session.run(&desk, "please").stream()).await;
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Paused);
+    assert_eq!(error.kind(), RunErrorKind::Paused);
     assert_eq!(error.questions().len(), 1);
     assert_eq!(events, merged(process.recorder.events()));
     let words = words(&events);
@@ -234,7 +234,7 @@ async fn a_reader_that_stops_stops_the_run_and_one_that_goes_away_cancels_it() {
     let process = durable.process();
     let talker = Agent::builder("Talk.").model(Talker { waits: true });
     let desk = desk_of(talker.build().unwrap());
-    let mut stream = process.session.stream(&desk, "please");
+    let mut stream = process.session.run(&desk, "please").stream();
     assert_eq!(process.recorder.events(), []);
     // To the first word: the model waits behind it, and nothing is driven but by reading.
     loop {

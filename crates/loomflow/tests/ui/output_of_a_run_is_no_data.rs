@@ -9,5 +9,5 @@ async fn load(id: u64) -> Result<Ticket> {
 }
 
 fn main() {
-    let _ = Loom::builder().build().session("alice").start(&load, 7u64);
+    let _ = Loom::builder().build().session("alice").run(&load, 7u64);
 }
