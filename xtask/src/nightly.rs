@@ -1,4 +1,5 @@
-//! The tests again, with twenty times the random cases (proptest's own default is 256).
+//! The tests again, with twenty times the random cases (proptest's own default is 256), and a hundred
+//! times the crashes.
 
 use crate::cargo::tests_with;
 use crate::failure::Outcome;
@@ -6,5 +7,6 @@ use crate::options::Options;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, _: Options) -> Outcome {
-    tests_with(workspace, &[("PROPTEST_CASES", "5120")])
+    let cases = [("PROPTEST_CASES", "5120"), ("CRASH_CASES", "100000")];
+    tests_with(workspace, &cases)
 }
