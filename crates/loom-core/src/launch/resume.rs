@@ -69,10 +69,7 @@ impl Launch {
             return Err(Error::invalid(message).into());
         }
         self.agree(&journal, info)?;
-        let spent = match journal.get(SlotKind::Run, USAGE) {
-            Some(usage) => read::<UsageRecord>(&usage).map_err(broken)?.spent,
-            None => Spent::default(),
-        };
+        let spent = spent_before(&journal)?;
         self.continued(journal, record, spent)
     }
 
@@ -134,10 +131,7 @@ impl Launch {
         }
         let record = RunRecord::read(&record).map_err(broken)?;
         let (of, is_agent) = (journal.of(), record.is_agent);
-        let spent = match journal.get(SlotKind::Run, USAGE) {
-            Some(usage) => read::<UsageRecord>(&usage).map_err(broken)?.spent,
-            None => Spent::default(),
-        };
+        let spent = spent_before(&journal)?;
         let record = RunRecord {
             limits: record.limits.lowered_to(limits),
             ..record
@@ -161,6 +155,14 @@ fn unsaved(ended: &RunError) -> Option<Error> {
     let why = journal.result.as_ref().err()?.message();
     let message = format!("the cancellation couldn't be recorded: {why}");
     Some(Error::new(ErrorKind::Failed, message))
+}
+
+/// What the earlier attempts of a run used.
+fn spent_before(journal: &RunJournal) -> Result<Spent, RunError> {
+    match journal.get(SlotKind::Run, USAGE) {
+        Some(usage) => Ok(read::<UsageRecord>(&usage).map_err(broken)?.spent),
+        None => Ok(Spent::default()),
+    }
 }
 
 fn trace_of(record: &RunRecord) -> Result<TraceId> {
