@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::journal::record::{AnswerRecord, QuestionRecord, digest_of, read, written};
-use crate::journal::{Record, RunJournal, SlotKey, SlotKind};
+use crate::journal::{Lost, Record, RunJournal, SlotKey, SlotKind};
 use crate::name::Name;
 use crate::poll::caught;
 use crate::question::{Approval, Origin, Question};
@@ -175,7 +175,7 @@ impl RunContext {
                 })));
             };
             journal.is_answered(&question.path);
-            let record: AnswerRecord = read(&record).map_err(|e| self.broken(journal, e))?;
+            let record: AnswerRecord = read(&record).map_err(|e| self.broken(e))?;
             if record.spent && !held.contains(&question.path) {
                 continue;
             }
@@ -207,7 +207,7 @@ impl RunContext {
         let Some(journal) = &self.tree().journal else {
             return Err(Error::invalid("without a journal the run can't wait"));
         };
-        let value = written(&unasked).map_err(|e| self.broken(journal, e))?;
+        let value = written(&unasked).map_err(|e| self.broken(e))?;
         let question = unasked.question;
         journal.begin_asking(&question.path);
         let asking = EndAsking(journal, &question.path);
@@ -276,8 +276,11 @@ impl RunContext {
     }
 
     /// A record that can't be read: the run ends.
-    pub(crate) fn broken(&self, journal: &RunJournal, error: Error) -> Error {
-        journal.stop(self, crate::journal::Lost::Store(error))
+    pub(crate) fn broken(&self, error: Error) -> Error {
+        match &self.tree().journal {
+            Some(journal) => journal.stop(self, Lost::Store(error)),
+            None => error,
+        }
     }
 }
 

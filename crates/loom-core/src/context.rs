@@ -164,10 +164,10 @@ impl RunContext {
     }
 
     /// Gives the body other arguments than were announced, as a person wants.
-    pub(crate) fn change_arguments(&self, arguments: Option<Arc<serde_json::Value>>) {
+    pub(crate) fn change_arguments(&self, arguments: Arc<serde_json::Value>) {
         self.frame()
             .place
-            .with_state(|state| state.arguments = arguments);
+            .with_state(|state| state.arguments = Some(arguments));
     }
 
     /// The arguments a person wants this call to have instead of those announced.

@@ -6,8 +6,6 @@ mod record;
 mod refuse;
 mod reserve;
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use self::body::{Body, Function, Given, StepBody};
@@ -23,14 +21,12 @@ use crate::into_step::IntoStep;
 use crate::poll::polled;
 use crate::span::OpenSpan;
 
-/// How an effect continues after the first questions.
-enum Way {
-    /// It is open and may happen.
-    Through(OpenSpan),
-    /// It is open; somebody is asked whether it may happen.
-    Asking(OpenSpan),
-    /// It isn't open: it is recorded, or somebody may have to be waited for.
-    Slowly(RunContext),
+/// An effect that may go on from the door's first questions.
+enum Admitted {
+    /// It is counted, and its place in the journal taken, where there is one.
+    New(RunContext, Option<Box<Record>>),
+    /// An earlier attempt recorded how it ended.
+    Recorded(RunContext, Box<Result<Value>>),
 }
 
 impl RunContext {
@@ -94,10 +90,10 @@ impl RunContext {
         self.pass(effect, Given::new(input, StepBody::new(step)))
     }
 
-    /// Lets an effect through, when the future is polled first.
+    /// Lets an effect through, when the future is polled first. Read from top to bottom.
     ///
-    /// Every effect is part of its parent's future, so this holds little: what few effects need is
-    /// boxed.
+    /// Every effect is part of its parent's future, so this one holds little: what few effects need
+    /// is a boxed detour.
     #[expect(
         clippy::manual_async_fn,
         reason = "what an async function is given stands in its future twice"
@@ -113,142 +109,91 @@ impl RunContext {
         B: Body<I, T>,
     {
         async move {
-            let span = match self.begin(effect, given.input()) {
-                Ok(Way::Through(span)) => span,
-                Ok(Way::Asking(span)) => Box::pin(self.ask_first(span)).await?,
-                Ok(Way::Slowly(cx)) => return Box::pin(self.pass_slowly(cx, given)).await,
-                Err(error) => return Err(Box::pin(self.refused(error)).await),
+            // 1. Is the run alive, and is there room, within its limits?
+            let admitted = match self.enter(effect) {
+                Ok(cx) if cx.is_admitted_slowly() => {
+                    Box::pin(self.admit_slowly(cx, given.input())).await
+                }
+                Ok(cx) => self.admit(cx),
+                Err(refused) => Err(refused),
             };
-            let result = polled(span.cx(), || given.run(span.cx())).await;
-            let path = || span.cx().path();
-            let result = result.map_err(|e| e.at(path));
+            let (cx, mut record) = match admitted {
+                Ok(Admitted::New(cx, record)) => (cx, record),
+                // 2. What was recorded meets no limit, gate or body.
+                Ok(Admitted::Recorded(cx, result)) => return cx.replay(*result, given.input()),
+                Err(refused) => return Err(Box::pin(self.refused(refused)).await),
+            };
+            // 3. From here on it is open, and closes whatever happens.
+            let span = cx.opened(given.input())?;
+            let cx = &span.cx().clone();
+            // 4. May it happen? What can't simply be done again is written down first.
+            if record.is_some() || !cx.is_allowed_at_once() {
+                match Box::pin(cx.decide(record.as_deref_mut())).await {
+                    Ok(Decision::May(_)) => (),
+                    Ok(Decision::Happened(output)) => {
+                        let known = Box::pin(cx.happened(record.as_deref(), output)).await;
+                        return span.close(known);
+                    }
+                    Ok(Decision::Waits) => return Err(cx.pause(span, false)),
+                    Err(refused) => return span.close(Err(refused)),
+                }
+            } else {
+                cx.record_call();
+            }
+            // 5. The body. What it returned counts only if nothing below it waits.
+            let mut result = polled(cx, || given.run(cx)).await;
+            if let Some(record) = &mut record {
+                if cx.decide_to_wait() {
+                    record.pause();
+                    return Err(cx.pause(span, true));
+                }
+                // 6. Record, then close.
+                result = Box::pin(record.end(result)).await;
+            }
             span.close(result)
         }
     }
 
-    /// The first questions, which are asked without waiting; what needs more goes slowly.
-    fn begin(&self, effect: Effect, input: Option<&dyn Look>) -> Result<Way> {
-        let cx = self.enter(effect)?;
-        let parts = &self.tree().parts;
-        if self.tree().journal.is_some()
-            || !parts.waits.is_empty()
-            || cx.reserves()
-            || cx.is_time_to_yield()
-        {
-            return Ok(Way::Slowly(cx));
-        }
-        if self.is_refused_waiting() {
-            return Err(waits(self));
-        }
+    /// Whether something may have to be waited for before this effect, which isn't open yet, is.
+    #[inline]
+    fn is_admitted_slowly(&self) -> bool {
+        let tree = self.tree();
+        tree.journal.is_some()
+            || !tree.parts.waits.is_empty()
+            || self.reserves()
+            || self.is_time_to_yield()
+    }
+
+    #[inline]
+    fn admit(&self, cx: RunContext) -> Result<Admitted> {
+        self.refuse_waiting()?;
         cx.count(self)?;
-        let span = cx.opened(input)?;
-        if !span.cx().is_allowed_at_once() {
-            return Ok(Way::Asking(span));
-        }
-        span.cx().record_call();
-        Ok(Way::Through(span))
+        Ok(Admitted::New(cx, None))
     }
 
-    /// Asks whether an open effect may happen that no journal knows; it closes if it may not.
-    async fn ask_first(&self, span: OpenSpan) -> Result<OpenSpan> {
-        let cx = span.cx();
-        let refused = match cx.decide(None).await {
-            Ok(Decision::May(permit)) => {
-                cx.set_arguments(permit.arguments);
-                cx.record_call();
-                return Ok(span);
-            }
-            Ok(Decision::Happened(_) | Decision::Waits) => waits(cx),
-            Err(refused) => refused.at(|| cx.path()),
-        };
-        span.close::<()>(Err(refused)).and(Err(waits(self)))
-    }
-
-    /// The whole way, read from top to bottom.
-    async fn pass_slowly<I, T, B>(&self, cx: RunContext, mut given: Given<I, B>) -> Result<T>
-    where
-        I: Send + Sync,
-        T: Data,
-        B: Body<I, T>,
-    {
-        cx.let_others_run().await;
-        // 1. Where does it stand, and is that clear to whoever resumes the run?
-        let record = match self.place_of(&cx, given.input()) {
-            Ok(record) => record,
-            Err(error) => return Err(self.refused(error).await),
-        };
-        // 2. Was it recorded? Then no limit, gate or body.
-        if let Some(record) = &record
-            && let Some(recorded) = record.recorded().transpose()
-        {
-            return match recorded {
-                Ok(recorded) => cx.replay(recorded, given.input()),
-                Err(error) => Err(self.refused(error).await),
-            };
-        }
-        // 3. Is there room, and do the limits allow it?
-        if let Err(error) = cx.reserve_place(self).await {
-            return Err(self.refused(error).await);
-        }
-        // 4. From here on it is open, and closes whatever happens.
-        let span = cx.clone().opened(given.input())?;
-        // 5. May it happen?
-        let permit = match cx.decide(record.as_ref()).await {
-            Ok(Decision::May(permit)) => permit,
-            Ok(Decision::Waits) => return Err(cx.pause(span, false)),
-            Ok(Decision::Happened(output)) => {
-                let happened = cx.happened(record.as_ref(), output).await;
-                return span.close(happened.map_err(|e| e.at(|| cx.path())));
-            }
-            Err(refused) if cx.decide_to_wait() => {
-                drop(refused);
-                return Err(cx.pause(span, false));
-            }
-            Err(refused) => return span.close(Err(refused.at(|| cx.path()))),
-        };
-        // 6. What can't simply be done again is written down before it is done, and with it that the
-        // call was made: a resume counts it.
-        cx.record_call();
-        let intent = match &record {
-            None => None,
-            Some(record) => match record.begin(&permit).await {
-                Ok(intent) => intent,
-                Err(error) => {
-                    cx.refund_call();
-                    return span.close(Err(error));
-                }
-            },
-        };
-        // 7. The body. What it returned counts only if nothing below it waits.
-        cx.set_arguments(permit.arguments);
-        let result = polled(&cx, || given.run(&cx)).await;
-        let Some(record) = record else {
-            return span.close(result.map_err(|e| e.at(|| cx.path())));
-        };
-        if cx.decide_to_wait() {
-            record.pause(intent);
-            return Err(cx.pause(span, true));
-        }
-        // 8. Record, then close.
-        let result = record.end(result, intent).await;
-        span.close(result.map_err(|e| e.at(|| cx.path())))
-    }
-
-    /// The effect's place in the journal, if there is one. Its name is looked at before anything
+    /// [`RunContext::admit`] where that takes time. The effect's name is looked at before anything
     /// that may change with time.
-    fn place_of<'a>(
-        &'a self,
-        cx: &'a RunContext,
-        input: Option<&dyn Look>,
-    ) -> Result<Option<Record<'a>>> {
+    async fn admit_slowly(&self, cx: RunContext, input: Option<&dyn Look>) -> Result<Admitted> {
+        cx.let_others_run().await;
         self.lives()?;
         let record = match &self.tree().journal {
             None => None,
-            Some(journal) => Some(Record::claim(journal, cx, self, input)?),
+            Some(journal) => Some(Box::new(Record::claim(journal, &cx, input)?)),
         };
+        self.refuse_waiting()?;
+        if let Some(record) = &record
+            && let Some(recorded) = record.recorded()?
+        {
+            return Ok(Admitted::Recorded(cx, Box::new(recorded)));
+        }
+        cx.reserve_place(self).await?;
+        Ok(Admitted::New(cx, record))
+    }
+
+    fn refuse_waiting(&self) -> Result<()> {
         match self.is_refused_waiting() {
             true => Err(waits(self)),
-            false => Ok(record),
+            false => Ok(()),
         }
     }
 
@@ -278,13 +223,13 @@ impl RunContext {
     }
 
     /// Records what an effect returned that happened in an earlier attempt, as somebody knows.
-    async fn happened<T: Data>(&self, record: Option<&Record<'_>>, output: Value) -> Result<T> {
+    async fn happened<T: Data>(&self, record: Option<&Record>, output: Value) -> Result<T> {
         let known = T::from_value(output.clone()).map_err(|e| {
             let message = "what it is said to have returned is of another type";
             Error::with_source(ErrorKind::Invalid, message, e)
         })?;
         if let Some(record) = record {
-            record.keep_known(output).await?;
+            record.keep(output).await?;
         }
         Ok(known)
     }
@@ -295,12 +240,6 @@ impl RunContext {
         if matches!(self.effect().kind(), EffectKind::Tool | EffectKind::Model) {
             let effect = self.effect();
             self.tree().ledger.record_call(effect.kind(), effect.name());
-        }
-    }
-
-    fn set_arguments(&self, arguments: Option<Arc<Value>>) {
-        if arguments.is_some() {
-            self.change_arguments(arguments);
         }
     }
 
@@ -316,7 +255,7 @@ impl RunContext {
                 Error::with_source(ErrorKind::Invalid, message, e)
             })
         });
-        span.close(output.map_err(|e| e.at(|| self.path())))
+        span.close(output)
     }
 
     /// The context of an effect below this one, if this one is alive.

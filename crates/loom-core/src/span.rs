@@ -49,7 +49,7 @@ impl OpenSpan {
                 other => Err(cx.stopped_as(other)),
             },
             Err(error) => {
-                let (ending, error) = cx.ending_of(error);
+                let (ending, error) = cx.ending_of(error.at(|| cx.path()));
                 match cx.close(ending, Some(&error), None) {
                     same if same == ending => Err(error),
                     other => Err(cx.stopped_as(other)),

@@ -49,9 +49,30 @@ impl RunContext {
         }
     }
 
-    /// Decides about an effect that was opened: what an earlier attempt left unfinished first, then
-    /// all gates before anybody is bothered, people after that, and barriers last.
-    pub(super) async fn decide(&self, record: Option<&Record<'_>>) -> Result<Decision> {
+    /// Decides about an effect that was opened. What can't simply be done again is written down
+    /// before it is done, and with it that the call was made: a resume counts it.
+    pub(super) async fn decide(&self, record: Option<&mut Record>) -> Result<Decision> {
+        let mut permit = match self.judge(record.as_deref()).await {
+            Ok(Decision::May(permit)) => permit,
+            Err(_) if record.is_some() && self.decide_to_wait() => return Ok(Decision::Waits),
+            other => return other,
+        };
+        self.record_call();
+        if let Some(record) = record
+            && let Err(broken) = record.begin(&permit).await
+        {
+            self.refund_call();
+            return Err(broken);
+        }
+        if let Some(arguments) = permit.arguments.take() {
+            self.change_arguments(arguments);
+        }
+        Ok(Decision::May(permit))
+    }
+
+    /// What an earlier attempt left unfinished comes first, then all gates before anybody is
+    /// bothered, people after that, and barriers last.
+    async fn judge(&self, record: Option<&Record>) -> Result<Decision> {
         // Also when this is dropped while somebody is asked: the call was never made.
         let unmade = RefundCall(Some(self));
         let mut permit = Permit::default();
@@ -78,7 +99,7 @@ impl RunContext {
     /// What becomes of an effect whose intent a crash or a drop left open.
     async fn resolve_unfinished(
         &self,
-        record: &Record<'_>,
+        record: &Record,
         permit: &mut Permit,
     ) -> Result<Decision> {
         match record.left() {
@@ -173,7 +194,7 @@ impl RunContext {
     async fn ask_all(
         &self,
         questions: Vec<Question>,
-        record: Option<&Record<'_>>,
+        record: Option<&Record>,
         permit: &mut Permit,
     ) -> Result<bool> {
         let parts = &self.tree().parts;
@@ -228,7 +249,7 @@ impl RunContext {
 
     /// What an answer about this effect is bound to: who asks, the effect, what goes in and for
     /// whom; never the question's wording.
-    fn binding(&self, gate: &str, record: Option<&Record<'_>>) -> String {
+    fn binding(&self, gate: &str, record: Option<&Record>) -> String {
         let effect = self.effect();
         let input = match record {
             Some(record) => record.input().map(str::to_owned),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::context::RunContext;
@@ -17,13 +19,13 @@ use crate::poll::caught_now;
 use crate::safety::Safety;
 
 /// An effect's place in the journal, held from before it opens until it is closed.
-pub(super) struct Record<'a> {
-    journal: &'a RunJournal,
-    cx: &'a RunContext,
-    parent: &'a RunContext,
+pub(super) struct Record {
+    journal: Arc<RunJournal>,
+    cx: RunContext,
     path: String,
     input: Option<String>,
-    before: Option<IntentRecord>,
+    /// The intent of an earlier attempt, then of this one.
+    intent: Option<IntentRecord>,
 }
 
 /// What an earlier attempt left of an effect that has no output.
@@ -52,16 +54,15 @@ impl Permit {
     }
 }
 
-impl<'a> Record<'a> {
+impl Record {
     /// Takes the effect's place.
     ///
     /// # Errors
     /// `Invalid` where its name couldn't be told apart from others when the run is resumed, and for
     /// an input that has no JSON form.
     pub(super) fn claim(
-        journal: &'a RunJournal,
-        cx: &'a RunContext,
-        parent: &'a RunContext,
+        journal: &Arc<RunJournal>,
+        cx: &RunContext,
         input: Option<&dyn Look>,
     ) -> Result<Self> {
         let input = match (cx.effect().input(), input) {
@@ -69,34 +70,38 @@ impl<'a> Record<'a> {
             (None, Some(look)) => Some(digest(&look.look()?)),
             (None, None) => None,
         };
-        let overlapped = journal.overlapped(|| parent.place_path());
-        parent.begin_below(&format_args!("{}", cx.effect()), cx.nth(), overlapped)?;
+        if let Some(parent) = cx.around() {
+            let overlapped = journal.overlapped(|| parent.place_path());
+            parent.begin_below(cx.effect(), cx.nth(), overlapped)?;
+        }
         let mut record = Self {
-            journal,
-            cx,
-            parent,
+            journal: journal.clone(),
+            cx: cx.clone(),
             path: cx.path(),
             input,
-            before: None,
+            intent: None,
         };
-        if let Some(intent) = journal.get(SlotKind::Intent, &record.path) {
-            let intent = read(&intent).map_err(|e| cx.broken(journal, e))?;
-            record.before = Some(intent);
+        if let Some(intent) = record.found(SlotKind::Intent, &record.path)? {
+            record.intent = Some(intent).filter(|it: &IntentRecord| it.state != IntentState::Failed);
         }
         Ok(record)
     }
 
     /// What an attempt recorded here: an output, or a failure that was taken as a value.
     pub(super) fn recorded(&self) -> Result<Option<Result<Value>>> {
-        let recorded = run_journal::output(self.journal, &self.path);
-        let Some(record) = recorded.map_err(|e| self.cx.broken(self.journal, e))? else {
+        let recorded = run_journal::output(&self.journal, &self.path);
+        let Some(record) = recorded.map_err(|e| self.cx.broken(e))? else {
             return Ok(None);
         };
-        self.check_whose(record.user.as_deref(), record.input.as_deref())?;
-        Ok(Some(match record.failure {
-            None => Ok(record.output),
-            Some(failure) => Err(failure.into_error()),
-        }))
+        let message = if record.user.as_deref() != self.cx.user().map(UserId::as_str) {
+            "it was recorded for another user: what one is given is never shown to the other"
+        } else if record.input != self.input {
+            "it was recorded with another input: the definition or something it depends on changed"
+        } else {
+            let failure = record.failure.map(FailureRecord::into_error);
+            return Ok(Some(failure.map_or(Ok(record.output), Err)));
+        };
+        Err(Error::invalid(message).at(|| self.path.clone()))
     }
 
     /// The digest of what goes in, whether or not it was announced.
@@ -104,20 +109,10 @@ impl<'a> Record<'a> {
         self.input.as_deref()
     }
 
-    fn check_whose(&self, user: Option<&str>, input: Option<&str>) -> Result<()> {
-        let message = if user != self.cx.user().map(UserId::as_str) {
-            "it was recorded for another user: what one is given is never shown to the other"
-        } else if input != self.input.as_deref() {
-            "it was recorded with another input: the definition or something it depends on changed"
-        } else {
-            return Ok(());
-        };
-        Err(Error::invalid(message).at(|| self.path.clone()))
-    }
-
-    /// What an earlier attempt left, if there is no output.
+    /// The answers that were spent on this effect before it paused; an intent without them is of an
+    /// effect of which nobody knows whether it happened.
     pub(super) fn left(&self) -> Left<'_> {
-        match &self.before {
+        match &self.intent {
             None => Left::Nothing,
             Some(intent) => match intent.state {
                 IntentState::Begun => Left::Unfinished,
@@ -129,123 +124,84 @@ impl<'a> Record<'a> {
 
     /// Writes what has to be on record before the body runs: a model call's reservation, and the
     /// intent of what can't simply be done again, with which approvals are spent.
-    pub(super) async fn begin(&self, permit: &Permit) -> Result<Option<IntentRecord>> {
+    pub(super) async fn begin(&mut self, permit: &Permit) -> Result<()> {
         let effect = self.cx.effect();
-        let needs_intent = effect.safety() == Safety::NotIdempotent || !permit.spends.is_empty();
-        if !needs_intent {
+        if effect.safety() != Safety::NotIdempotent && permit.spends.is_empty() {
             if effect.kind() == EffectKind::Model {
-                let usage = self.usage()?;
-                self.journal.write(self.cx, vec![usage]).await?;
+                self.write(Vec::new()).await?;
             }
-            return Ok(None);
+            return Ok(());
         }
         let mut approvals = permit.held.clone();
-        approvals.extend(
-            permit
-                .spends
-                .iter()
-                .filter(|it| !permit.held.contains(it))
-                .cloned(),
-        );
+        approvals.extend(permit.spends.iter().cloned());
         let intent = IntentRecord {
             user: self.cx.user().map(ToString::to_string),
             input: self.input.clone(),
             state: IntentState::Begun,
             approvals,
             arguments: permit.arguments.as_deref().cloned(),
-            overlapped: self.parent.is_overlapped(),
+            overlapped: self.is_overlapped(),
         };
         let mut records = vec![self.stored(SlotKind::Intent, &self.path, &intent)?];
         for path in &permit.spends {
-            if let Some(answer) = self.journal.get(SlotKind::Answer, path) {
-                let answer: AnswerRecord =
-                    read(&answer).map_err(|e| self.cx.broken(self.journal, e))?;
-                let spent = AnswerRecord {
-                    spent: true,
-                    ..answer
-                };
-                records.push(self.stored(SlotKind::Answer, path, &spent)?);
+            if let Some(mut answer) = self.found::<AnswerRecord>(SlotKind::Answer, path)? {
+                answer.spent = true;
+                records.push(self.stored(SlotKind::Answer, path, &answer)?);
             }
         }
-        records.push(self.usage()?);
+        self.intent = Some(intent);
         self.journal.reenter_intent(&self.path);
-        self.journal.write(self.cx, records).await?;
-        Ok(Some(intent))
+        self.write(records).await
     }
 
     /// Says that the effect waits for an answer: it keeps its intent, and is entered again.
-    pub(super) fn pause(&self, intent: Option<IntentRecord>) {
-        if let Some(intent) = intent {
+    pub(super) fn pause(&mut self) {
+        if let Some(intent) = self.intent.take() {
             self.journal.pause_intent(self.path.clone(), intent);
         }
     }
 
     /// Records how the effect ended, which settles its intent.
-    pub(super) async fn end<T: Data>(
-        &self,
-        result: Result<T>,
-        intent: Option<IntentRecord>,
-    ) -> Result<T> {
-        let error = match result {
-            Ok(output) => {
-                let value = match value_of(&output) {
-                    Ok(value) => value,
-                    Err(unwritable) => {
-                        self.settle(intent, None).await?;
-                        return Err(unwritable);
-                    }
-                };
-                self.keep(value, None).await?;
-                return Ok(output);
+    pub(super) async fn end<T: Data>(&mut self, result: Result<T>) -> Result<T> {
+        let ended = match result {
+            Err(stopped) if stopped.kind() == ErrorKind::Stopped => return Err(stopped),
+            // Its `Serialize` is the program's code, and may panic.
+            Ok(output) => caught_now(|| output.to_value())
+                .unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic)))
+                .map(|value| (output, value)),
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok((output, value)) => {
+                self.keep(value).await?;
+                Ok(output)
             }
-            Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
-            Err(error) => error.at(|| self.path.clone()),
-        };
-        let failure = self
-            .cx
-            .effect()
-            .keeps_failure()
-            .then(|| FailureRecord::of(&error));
-        self.settle(intent, failure).await?;
-        Err(error)
-    }
-
-    /// Records an output that somebody else knows of.
-    pub(super) async fn keep_known(&self, output: Value) -> Result<()> {
-        self.keep(output, None).await
-    }
-
-    async fn settle(
-        &self,
-        intent: Option<IntentRecord>,
-        failure: Option<FailureRecord>,
-    ) -> Result<()> {
-        let Some(mut intent) = intent else {
-            return match failure {
-                Some(failure) => self.keep(Value::Null, Some(failure)).await,
-                None => Ok(()),
-            };
-        };
-        intent.state = IntentState::Failed;
-        let mut records = vec![
-            self.stored(SlotKind::Intent, &self.path, &intent)?,
-            self.usage()?,
-        ];
-        if let Some(failure) = failure {
-            records.push(self.output(Value::Null, Some(failure))?);
+            Err(error) => {
+                let error = error.at(|| self.path.clone());
+                self.fail(&error).await?;
+                Err(error)
+            }
         }
-        self.journal.write(self.cx, records).await
     }
 
-    async fn keep(&self, output: Value, failure: Option<FailureRecord>) -> Result<()> {
-        let mut records = vec![self.output(output, failure)?];
-        if matches!(
-            self.cx.effect().kind(),
-            EffectKind::Model | EffectKind::Tool
-        ) {
-            records.push(self.usage()?);
+    /// Records an output.
+    pub(super) async fn keep(&self, output: Value) -> Result<()> {
+        self.write(vec![self.output(output, None)?]).await
+    }
+
+    async fn fail(&mut self, error: &Error) -> Result<()> {
+        let mut records = Vec::new();
+        if let Some(mut intent) = self.intent.take() {
+            intent.state = IntentState::Failed;
+            records.push(self.stored(SlotKind::Intent, &self.path, &intent)?);
         }
-        self.journal.write(self.cx, records).await
+        if self.cx.effect().keeps_failure() {
+            records.push(self.output(Value::Null, Some(FailureRecord::of(error)))?);
+        }
+        match records.is_empty() {
+            true => Ok(()),
+            false => self.write(records).await,
+        }
     }
 
     fn output(&self, output: Value, failure: Option<FailureRecord>) -> Result<Stored> {
@@ -254,33 +210,47 @@ impl<'a> Record<'a> {
             input: self.input.clone(),
             output,
             failure,
-            overlapped: self.parent.is_overlapped(),
+            overlapped: self.is_overlapped(),
         };
         self.stored(SlotKind::Output, &self.path, &record)
     }
 
-    fn usage(&self) -> Result<Stored> {
-        let usage = self.journal.usage(self.cx.tree());
-        usage.map_err(|e| self.cx.broken(self.journal, e))
+    fn is_overlapped(&self) -> bool {
+        self.cx.around().is_some_and(RunContext::is_overlapped)
     }
 
-    fn stored(&self, kind: SlotKind, path: &str, record: &impl serde::Serialize) -> Result<Stored> {
-        let value = written(record).map_err(|e| self.cx.broken(self.journal, e))?;
+    fn found<T: DeserializeOwned>(&self, kind: SlotKind, path: &str) -> Result<Option<T>> {
+        let found = self.journal.get(kind, path);
+        let found = found.map(|it| read(&it)).transpose();
+        found.map_err(|e| self.cx.broken(e))
+    }
+
+    fn stored(&self, kind: SlotKind, path: &str, record: &impl Serialize) -> Result<Stored> {
+        let value = written(record).map_err(|e| self.cx.broken(e))?;
         Ok(Stored {
             key: SlotKey::new(kind, path),
             value: Arc::new(value),
         })
     }
+
+    /// Writes records, and with those of a call what the run has used.
+    async fn write(&self, mut records: Vec<Stored>) -> Result<()> {
+        let is_call = matches!(
+            self.cx.effect().kind(),
+            EffectKind::Model | EffectKind::Tool
+        );
+        if is_call {
+            let usage = self.journal.usage(self.cx.tree());
+            records.push(usage.map_err(|e| self.cx.broken(e))?);
+        }
+        self.journal.write(&self.cx, records).await
+    }
 }
 
-/// An output as JSON. Its `Serialize` is the program's code, and may panic.
-fn value_of(output: &impl Data) -> Result<Value> {
-    caught_now(|| output.to_value())
-        .unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic)))
-}
-
-impl Drop for Record<'_> {
+impl Drop for Record {
     fn drop(&mut self) {
-        self.parent.end_below();
+        if let Some(parent) = self.cx.around() {
+            parent.end_below();
+        }
     }
 }

@@ -21,13 +21,10 @@ impl RunContext {
             Err(refused) => Err(refused),
         };
         match opened {
-            Ok(span) => {
-                let error = error.at(|| span.cx().path());
-                match span.close::<()>(Err(error)) {
-                    Err(error) => error,
-                    Ok(()) => waits(self),
-                }
-            }
+            Ok(span) => match span.close::<()>(Err(error)) {
+                Err(error) => error,
+                Ok(()) => waits(self),
+            },
             Err(refused) => self.refused(refused).await,
         }
     }
