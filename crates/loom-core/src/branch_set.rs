@@ -20,9 +20,10 @@ use crate::poll::caught_now;
 #[must_use = "branches run only while the set is asked for the next"]
 pub struct BranchSet<'a, T> {
     cx: RunContext,
-    /// The usual case, a branch that runs alone, needs nobody who keeps several apart.
+    /// The usual case: one branch that runs alone.
     only: Option<Live<'a, T>>,
-    live: FuturesUnordered<Live<'a, T>>,
+    /// Made when a second branch begins while one runs.
+    several: Option<FuturesUnordered<Live<'a, T>>>,
     /// Branches that wait for an answer.
     paused: Vec<RunContext>,
     /// Whether the effect around was told that it waits: what was asked stays when this goes.
@@ -63,7 +64,7 @@ impl RunContext {
         BranchSet {
             cx: self.clone(),
             only: None,
-            live: FuturesUnordered::new(),
+            several: None,
             paused: Vec::new(),
             is_told: false,
         }
@@ -85,18 +86,20 @@ impl<'a, T> BranchSet<'a, T> {
             self.only = Some(branch);
             return;
         }
-        self.live.extend(self.only.take());
-        self.live.push(branch);
+        let several = self.several.get_or_insert_default();
+        several.extend(self.only.take());
+        several.push(branch);
     }
 
     /// How many branches run.
     pub fn len(&self) -> usize {
-        self.live.len() + usize::from(self.only.is_some())
+        let several = self.several.as_ref().map_or(0, FuturesUnordered::len);
+        several + usize::from(self.only.is_some())
     }
 
     /// Whether none runs.
     pub fn is_empty(&self) -> bool {
-        self.only.is_none() && self.live.is_empty()
+        self.len() == 0
     }
 
     /// Whether a branch waits for an answer: then no further one should be begun.
@@ -136,7 +139,7 @@ impl<'a, T> BranchSet<'a, T> {
             Some(why) if error.kind() == ErrorKind::Stopped => why,
             _ => CancelReason::SiblingFailed,
         };
-        let branches = (self.only.take(), std::mem::take(&mut self.live));
+        let branches = (self.only.take(), self.several.take());
         self.cx.cancel_with(why, branches);
         for paused in self.paused.drain(..) {
             paused.withdraw();
@@ -145,13 +148,14 @@ impl<'a, T> BranchSet<'a, T> {
     }
 
     async fn next_to_end(&mut self) -> Option<Ended<T>> {
-        match &mut self.only {
-            None => self.live.next().await,
-            Some(only) => {
+        match (&mut self.only, &mut self.several) {
+            (Some(only), _) => {
                 let ended = only.await;
                 self.only = None;
                 Some(ended)
             }
+            (None, Some(several)) => several.next().await,
+            (None, None) => None,
         }
     }
 }
@@ -159,7 +163,7 @@ impl<'a, T> BranchSet<'a, T> {
 impl<T> Drop for BranchSet<'_, T> {
     fn drop(&mut self) {
         self.only = None;
-        self.live.clear();
+        self.several = None;
         if !self.is_told {
             for paused in self.paused.drain(..) {
                 paused.withdraw();

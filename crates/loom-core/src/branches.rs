@@ -157,19 +157,21 @@ impl RunContext {
             ));
         }
         let mut waiting: VecDeque<Branch<'a, T>> = branches.into_iter().collect();
-        let mut outputs: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
+        let mut outputs: Vec<Option<T>> = Vec::with_capacity(waiting.len());
         let mut live = self.branches();
-        let (mut begun, mut alone) = (0, false);
+        let mut is_alone = false;
         loop {
-            while !live.is_paused() && may_begin(&waiting, live.len(), alone, concurrency_max) {
-                if let Some(branch) = waiting.pop_front() {
-                    alone = branch.alone;
-                    live.push(begun, branch);
-                    begun += 1;
-                }
+            while !live.is_paused()
+                && let Some(branch) = waiting.pop_front_if(|next| {
+                    live.is_empty() || (!is_alone && !next.alone && live.len() < concurrency_max)
+                })
+            {
+                is_alone = branch.alone;
+                live.push(outputs.len(), branch);
+                outputs.push(None);
             }
             match live.next().await {
-                Ok(None) => return Ok(collected(outputs)),
+                Ok(None) => return Ok(outputs.into_iter().flatten().collect()),
                 Ok(Some((index, output))) => outputs[index] = Some(output),
                 Err(error) => {
                     // A destructor that panics is no reason to return another error.
@@ -179,27 +181,7 @@ impl RunContext {
                     return Err(error);
                 }
             }
-            alone = false;
+            is_alone = false;
         }
-    }
-}
-
-/// The outputs of branches that all returned one.
-fn collected<T>(outputs: Vec<Option<T>>) -> Vec<T> {
-    // `flatten` alone doesn't know how many there are.
-    let mut all = Vec::with_capacity(outputs.len());
-    all.extend(outputs.into_iter().flatten());
-    all
-}
-
-fn may_begin<T>(
-    waiting: &VecDeque<Branch<'_, T>>,
-    live: usize,
-    alone: bool,
-    concurrency_max: usize,
-) -> bool {
-    match waiting.front() {
-        None => false,
-        Some(next) => live == 0 || (!alone && !next.alone && live < concurrency_max),
     }
 }

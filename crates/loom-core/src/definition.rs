@@ -1,34 +1,23 @@
 //! What a definition means, apart from how it was written down: to tell whether it changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest;
 
-use crate::data::Data;
-use crate::error::Result;
-use crate::hex::hex;
 use crate::info::{Info, Kind, Link};
-use crate::journal::record::digest;
-use crate::name::Name;
+use crate::journal::record::digest_of;
 
-/// How many differences are told apart; the others are counted.
-const DIFFERENCES_MAX: usize = 5;
-/// What lies deeper is told by its hash alone: a value must be no deeper than JSON is read back.
-const DEPTH_MAX: usize = 48;
+/// How many differences are named; the others are counted.
+const MAX_DIFFERENCES: usize = 5;
 
 impl Info {
     /// The definition's hash: 64 hex digits that change when what it means changes, and only then.
     ///
     /// Its meaning is the names and kinds of all parts, what their details say, which link leads
     /// from where to where by which label, and, where a part takes several values together, their
-    /// order. The order in which parts and other links were declared, wrappers (`.retry(..)`) and its
-    /// own name mean nothing, but parts of one name are told apart by their order. The code of functions isn't
-    /// seen.
-    ///
-    /// # Errors
-    /// `Invalid` if the definition can't be written as JSON.
+    /// order. The order in which parts and other links were declared, wrappers (`.retry(..)`) and
+    /// the definition's own name mean nothing, but parts of one name are told apart by their order.
+    /// The code of functions isn't seen.
     ///
     /// ```
     /// use loom_core::{Info, Kind};
@@ -36,16 +25,15 @@ impl Info {
     /// let part = |name: &'static str| Info::new(name, Kind::Function);
     /// let one = Info::new("one", Kind::Workflow).with_parts([part("a"), part("b")]);
     /// let other = Info::new("other", Kind::Workflow).with_parts([part("b"), part("a")]);
-    /// assert_eq!(one.definition_hash()?, other.definition_hash()?);
-    /// assert_ne!(one.definition_hash()?, one.with_detail("twice").definition_hash()?);
-    /// # Ok::<(), loom_core::Error>(())
+    /// assert_eq!(one.definition_hash(), other.definition_hash());
+    /// assert_ne!(one.definition_hash(), one.with_detail("twice").definition_hash());
     /// ```
-    pub fn definition_hash(&self) -> Result<String> {
-        Ok(digest(&Definition::of(self).to_value()?))
+    pub fn definition_hash(&self) -> String {
+        let facts = Definition::of(self).0;
+        digest_of(&facts.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// What this definition has otherwise than an earlier one, in words; `None` if they mean the
-    /// same.
+    /// The facts in which this definition differs from an earlier one; `None` if they mean the same.
     ///
     /// ```
     /// use loom_core::{Info, Kind};
@@ -53,7 +41,7 @@ impl Info {
     /// let part = |name: &'static str| Info::new(name, Kind::Function);
     /// let before = Info::new("it", Kind::Workflow).with_parts([part("load")]);
     /// let now = Info::new("it", Kind::Workflow).with_parts([part("load"), part("reply")]);
-    /// assert_eq!(now.difference_from(&before).as_deref(), Some(r#"the part "reply" is new"#));
+    /// assert_eq!(now.difference_from(&before).as_deref(), Some(r#"the function "reply" is new"#));
     /// assert_eq!(now.difference_from(&now), None);
     /// ```
     pub fn difference_from(&self, before: &Info) -> Option<String> {
@@ -61,180 +49,91 @@ impl Info {
     }
 }
 
-/// A definition in its one form: no order but where order means something.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Definition {
-    kind: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    detail: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    joins: bool,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    parts: BTreeMap<String, Definition>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    links: BTreeSet<Edge>,
-    /// The sources of each part that joins, in order; of the end under the empty name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    order: BTreeMap<String, Vec<String>>,
-}
-
-/// A link by the names of its parts; the whole's own input and output have none.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Edge {
-    from: String,
-    to: String,
-    label: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    otherwise: bool,
-    back: bool,
-}
+/// A definition as the set of its facts, each a phrase that names a part by its path.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Definition(BTreeSet<String>);
 
 impl Definition {
     pub(crate) fn of(info: &Info) -> Self {
-        Self::at(info, 0)
+        let mut facts = BTreeSet::new();
+        add_facts(info, "", &mut facts);
+        Self(facts)
     }
 
-    fn at(info: &Info, depth: usize) -> Self {
-        let info = unwrapped(info);
-        if depth == DEPTH_MAX {
-            return Self {
-                kind: info.kind.as_str().to_owned(),
-                detail: hex(&sha2::Sha256::digest(format!("{:?}", Hashed(info)))),
-                ..Self::default()
-            };
-        }
-        let names = names(&info.parts);
-        let name = |part: Option<usize>| {
-            let name = part.and_then(|i| names.get(i));
-            name.cloned().unwrap_or_default()
-        };
-        let mut order: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for link in info.links.iter() {
-            let joins = match link.to {
-                Some(to) => info.parts.get(to).is_some_and(|part| part.joins),
-                None => info.joins,
-            };
-            if joins {
-                order
-                    .entry(name(link.to))
-                    .or_default()
-                    .push(name(link.from));
-            }
-        }
-        let edge = |link: &Link| Edge {
-            from: name(link.from),
-            to: name(link.to),
-            label: link.label.to_string(),
-            otherwise: link.otherwise,
-            back: link.back,
-        };
-        Self {
-            kind: info.kind.as_str().to_owned(),
-            detail: info.detail.to_string(),
-            joins: info.joins,
-            links: info.links.iter().map(edge).collect(),
-            order,
-            parts: names
-                .iter()
-                .cloned()
-                .zip(info.parts.iter().map(|part| Self::at(part, depth + 1)))
-                .collect(),
-        }
-    }
-
-    /// What this has otherwise than an earlier one, in words.
+    /// The facts that are gone, then those that are new; `None` without any.
     pub(crate) fn difference_from(&self, before: &Self) -> Option<String> {
-        let mut found = Vec::new();
-        self.compare(before, "", &mut found);
-        if found.is_empty() {
-            return None;
+        let gone = before.0.difference(&self.0).map(|it| (it, "gone"));
+        let new = self.0.difference(&before.0).map(|it| (it, "new"));
+        let changes: Vec<String> = gone
+            .chain(new)
+            .map(|(fact, what)| format!("{fact} is {what}"))
+            .collect();
+        let named = changes.len().min(MAX_DIFFERENCES);
+        let mut text = changes[..named].join("; ");
+        if named < changes.len() {
+            text.push_str(&format!("; and {} more", changes.len() - named));
         }
-        let more = found.len().saturating_sub(DIFFERENCES_MAX);
-        found.truncate(DIFFERENCES_MAX);
-        let mut words = found.join("; ");
-        if more > 0 {
-            words.push_str(&format!("; and {more} more"));
-        }
-        Some(words)
-    }
-
-    fn compare(&self, before: &Self, path: &str, found: &mut Vec<String>) {
-        let whole = if path.is_empty() {
-            "it".to_owned()
-        } else {
-            format!("{path:?}")
-        };
-        if self.kind != before.kind {
-            found.push(format!(
-                "{whole} was of kind {}, now {}",
-                before.kind, self.kind
-            ));
-        }
-        if self.detail != before.detail {
-            let (was, is) = (&before.detail, &self.detail);
-            found.push(format!("{whole} said {was:?}, now {is:?}"));
-        }
-        if self.joins != before.joins {
-            let now = if self.joins { "" } else { " no longer" };
-            found.push(format!("{whole}{now} takes several values together"));
-        }
-        self.compare_parts(before, path, found);
-        let inside = if path.is_empty() {
-            String::new()
-        } else {
-            format!(" in {path:?}")
-        };
-        for gone in before.links.difference(&self.links) {
-            found.push(format!("the link {gone}{inside} is gone"));
-        }
-        for new in self.links.difference(&before.links) {
-            found.push(format!("the link {new}{inside} is new"));
-        }
-        if self.links == before.links && self.order != before.order {
-            for (part, order) in &self.order {
-                let was = before.order.get(part).cloned().unwrap_or_default();
-                if was != *order {
-                    let part = shown(part, "end");
-                    found.push(format!("{part}{inside} took {was:?}, now takes {order:?}"));
-                }
-            }
-        }
-    }
-
-    fn compare_parts(&self, before: &Self, path: &str, found: &mut Vec<String>) {
-        let below = |name: &str| match path {
-            "" => name.to_owned(),
-            path => format!("{path}/{name}"),
-        };
-        for name in before.parts.keys() {
-            if !self.parts.contains_key(name) {
-                found.push(format!("the part {:?} is gone", below(name)));
-            }
-        }
-        for (name, part) in &self.parts {
-            match before.parts.get(name) {
-                None => found.push(format!("the part {:?} is new", below(name))),
-                Some(before) => part.compare(before, &below(name), found),
-            }
-        }
+        (named > 0).then_some(text)
     }
 }
 
-/// All that a definition hash is made of where parts are nested too deep to be compared one by one.
-struct Hashed<'a>(&'a Info);
-
-impl fmt::Debug for Hashed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<_> = self.0.parts.iter().map(Hashed).collect();
-        f.debug_struct("Info")
-            .field("name", &self.0.name)
-            .field("kind", &self.0.kind)
-            .field("detail", &self.0.detail)
-            .field("parts", &parts)
-            .field("links", &self.0.links)
-            .field("joins", &self.0.joins)
-            .finish()
+/// Adds what there is to say of the part at this path, and of all parts inside it. Names are quoted,
+/// and nothing else is: no name can be taken for another fact.
+fn add_facts(info: &Info, path: &str, facts: &mut BTreeSet<String>) {
+    let info = unwrapped(info);
+    let (whole, inside) = match path {
+        "" => ("the whole".to_owned(), String::new()),
+        path => (path.to_owned(), format!(" in {path}")),
+    };
+    facts.insert(match path {
+        "" => format!("being of kind {}", info.kind.as_str()),
+        path => format!("the {} {path}", info.kind.as_str()),
+    });
+    if !info.detail.is_empty() {
+        facts.insert(format!("the detail {:?} of {whole}", info.detail));
     }
+    if info.joins {
+        facts.insert(format!("the join at {whole}"));
+    }
+    let names = names(&info.parts);
+    for (name, part) in names.iter().zip(info.parts.iter()) {
+        match path {
+            "" => add_facts(part, name, facts),
+            path => add_facts(part, &format!("{path}/{name}"), facts),
+        }
+    }
+    let name = |part: Option<usize>, end| part.and_then(|i| names.get(i)).map_or(end, |it| &**it);
+    let mut sources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for link in info.links.iter() {
+        let (from, to) = (name(link.from, "the start"), name(link.to, "the end"));
+        facts.insert(format!("the link {from} -> {to}{}{inside}", condition(link)));
+        let joins = match link.to {
+            Some(to) => info.parts.get(to).is_some_and(|part| part.joins),
+            None => info.joins,
+        };
+        if joins {
+            sources.entry(to).or_default().push(from);
+        }
+    }
+    for (to, sources) in sources.iter().filter(|(_, sources)| sources.len() > 1) {
+        let order = sources.join(", ");
+        facts.insert(format!("the order {order} at {to}{inside}"));
+    }
+}
+
+/// When a link is taken, where that isn't always.
+fn condition(link: &Link) -> String {
+    let mut condition = String::new();
+    if !link.label.is_empty() {
+        condition = format!(" by {:?}", link.label);
+    }
+    if link.otherwise {
+        condition.push_str(" otherwise");
+    }
+    if link.back {
+        condition.push_str(" (back)");
+    }
+    condition
 }
 
 /// What a wrapper holds: a retry around a step changes nothing that is recorded of the step.
@@ -251,54 +150,23 @@ fn unwrapped(mut info: &Info) -> &Info {
     info
 }
 
-/// The parts' names, told apart where two are alike and where there is none.
+/// The parts' names in quotes, those of the same name numbered.
 fn names(parts: &[Info]) -> Vec<String> {
-    let own = |part: &Info| {
-        let own = part.node_name();
-        own.or_else(|| Name::from(part.kind.as_str())).to_string()
-    };
-    let all: BTreeSet<String> = parts.iter().map(own).collect();
-    let mut given = BTreeSet::new();
-    let mut names = Vec::with_capacity(parts.len());
-    for part in parts {
-        let own = own(part);
-        let mut name = own.clone();
-        let mut n = 1;
-        while !given.insert(name.clone()) {
-            n += 1;
-            name = format!("{own}#{n}");
-            if all.contains(&name) {
-                // That is what some part is really called.
-                name.clone_from(&own);
-            }
-        }
-        names.push(name);
-    }
-    names
-}
-
-fn shown(name: &str, otherwise: &str) -> String {
-    match name {
-        "" => format!("the {otherwise}"),
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let quoted = |part: &Info| match part.node_name() {
+        name if name.is_empty() => format!("{:?}", part.kind.as_str()),
         name => format!("{name:?}"),
-    }
-}
-
-impl fmt::Display for Edge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = (shown(&self.from, "start"), shown(&self.to, "end"));
-        write!(f, "{from} -> {to}")?;
-        if !self.label.is_empty() {
-            write!(f, " by {:?}", self.label)?;
+    };
+    let numbered = parts.iter().map(|part| {
+        let name = quoted(part);
+        let count = seen.entry(name.clone()).or_default();
+        *count += 1;
+        match *count {
+            1 => name,
+            n => format!("{name}#{n}"),
         }
-        if self.otherwise {
-            f.write_str(" otherwise")?;
-        }
-        if self.back {
-            f.write_str(" (back)")?;
-        }
-        Ok(())
-    }
+    });
+    numbered.collect()
 }
 
 #[cfg(test)]

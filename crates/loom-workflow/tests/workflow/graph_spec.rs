@@ -136,7 +136,7 @@ type Change = (&'static str, fn(&mut GraphSpec));
 
 /// The hash of what this describes.
 fn hash(spec: &GraphSpec) -> String {
-    spec.build(&steps()).unwrap().definition_hash().unwrap()
+    spec.build(&steps()).unwrap().definition_hash()
 }
 
 #[test]

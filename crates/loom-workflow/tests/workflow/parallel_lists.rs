@@ -226,7 +226,7 @@ fn a_list_and_a_tuple_of_the_same_steps_are_different_definitions_and_none_at_al
     let list = chain().parallel(vec![branch(one), branch(one)]).build();
     assert_eq!(
         list.info().difference_from(&tuple.info()).unwrap(),
-        r#""one_2" said "", now "of a list"; "one_3" said "", now "of a list""#
+        r#"the detail "of a list" of "one_2" is new; the detail "of a list" of "one_3" is new"#
     );
     let none = chain().parallel(Vec::<Step<String, String>>::new()).build();
     let after = chain().build();

@@ -49,7 +49,7 @@ fn a_definition_and_its_drawing_are_the_same_whatever_its_steps_declare() {
         .build();
     assert_eq!(once.to_string(), plain.to_string());
     assert_eq!(
-        once.definition_hash().unwrap(),
-        plain.definition_hash().unwrap()
+        once.definition_hash(),
+        plain.definition_hash()
     );
 }
