@@ -106,7 +106,10 @@ fn add_facts(info: &Info, path: &str, facts: &mut BTreeSet<String>) {
     let mut sources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for link in info.links.iter() {
         let (from, to) = (name(link.from, "the start"), name(link.to, "the end"));
-        facts.insert(format!("the link {from} -> {to}{}{inside}", condition(link)));
+        facts.insert(format!(
+            "the link {from} -> {to}{}{inside}",
+            condition(link)
+        ));
         let joins = match link.to {
             Some(to) => info.parts.get(to).is_some_and(|part| part.joins),
             None => info.joins,

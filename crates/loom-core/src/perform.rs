@@ -21,12 +21,12 @@ use crate::into_step::IntoStep;
 use crate::poll::polled;
 use crate::span::OpenSpan;
 
-/// An effect that may go on from the door's first questions.
-enum Admitted {
-    /// It is counted, and its place in the journal taken, where there is one.
-    New(RunContext, Option<Box<Record>>),
+/// What the journal has of an effect that is admitted.
+enum Known {
+    /// Its place is taken, where there is a journal; it is counted.
+    New(Option<Box<Record>>),
     /// An earlier attempt recorded how it ended.
-    Recorded(RunContext, Box<Result<Value>>),
+    Recorded(Result<Value>),
 }
 
 impl RunContext {
@@ -110,22 +110,24 @@ impl RunContext {
     {
         async move {
             // 1. Is the run alive, and is there room, within its limits?
-            let admitted = match self.enter(effect) {
-                Ok(cx) if cx.is_admitted_slowly() => {
-                    Box::pin(self.admit_slowly(cx, given.input())).await
-                }
-                Ok(cx) => self.admit(cx),
-                Err(refused) => Err(refused),
-            };
-            let (cx, mut record) = match admitted {
-                Ok(Admitted::New(cx, record)) => (cx, record),
-                // 2. What was recorded meets no limit, gate or body.
-                Ok(Admitted::Recorded(cx, result)) => return cx.replay(*result, given.input()),
+            let cx = match self.enter(effect) {
+                Ok(cx) => cx,
                 Err(refused) => return Err(Box::pin(self.refused(refused)).await),
             };
+            let mut record = None;
+            if cx.is_admitted_slowly() {
+                // 2. What was recorded meets no limit, gate or body.
+                match Box::pin(self.admit_slowly(&cx, given.input())).await {
+                    Ok(Known::New(taken)) => record = taken,
+                    Ok(Known::Recorded(result)) => return cx.replay(result, given.input()),
+                    Err(refused) => return Err(Box::pin(self.refused(refused)).await),
+                }
+            } else if let Err(refused) = self.admit(&cx) {
+                return Err(Box::pin(self.refused(refused)).await);
+            }
             // 3. From here on it is open, and closes whatever happens.
             let span = cx.opened(given.input())?;
-            let cx = &span.cx().clone();
+            let cx = span.cx();
             // 4. May it happen? What can't simply be done again is written down first.
             if record.is_some() || !cx.is_allowed_at_once() {
                 match Box::pin(cx.decide(record.as_deref_mut())).await {
@@ -134,7 +136,7 @@ impl RunContext {
                         let known = Box::pin(cx.happened(record.as_deref(), output)).await;
                         return span.close(known);
                     }
-                    Ok(Decision::Waits) => return Err(cx.pause(span, false)),
+                    Ok(Decision::Waits) => return Err(pause(span, false)),
                     Err(refused) => return span.close(Err(refused)),
                 }
             } else {
@@ -145,7 +147,7 @@ impl RunContext {
             if let Some(record) = &mut record {
                 if cx.decide_to_wait() {
                     record.pause();
-                    return Err(cx.pause(span, true));
+                    return Err(pause(span, true));
                 }
                 // 6. Record, then close.
                 result = Box::pin(record.end(result)).await;
@@ -165,29 +167,28 @@ impl RunContext {
     }
 
     #[inline]
-    fn admit(&self, cx: RunContext) -> Result<Admitted> {
+    fn admit(&self, cx: &RunContext) -> Result<()> {
         self.refuse_waiting()?;
-        cx.count(self)?;
-        Ok(Admitted::New(cx, None))
+        cx.count(self)
     }
 
     /// [`RunContext::admit`] where that takes time. The effect's name is looked at before anything
     /// that may change with time.
-    async fn admit_slowly(&self, cx: RunContext, input: Option<&dyn Look>) -> Result<Admitted> {
+    async fn admit_slowly(&self, cx: &RunContext, input: Option<&dyn Look>) -> Result<Known> {
         cx.let_others_run().await;
         self.lives()?;
         let record = match &self.tree().journal {
             None => None,
-            Some(journal) => Some(Box::new(Record::claim(journal, &cx, input)?)),
+            Some(journal) => Some(Box::new(Record::claim(journal, cx, input)?)),
         };
         self.refuse_waiting()?;
         if let Some(record) = &record
             && let Some(recorded) = record.recorded()?
         {
-            return Ok(Admitted::Recorded(cx, Box::new(recorded)));
+            return Ok(Known::Recorded(recorded));
         }
         cx.reserve_place(self).await?;
-        Ok(Admitted::New(cx, record))
+        Ok(Known::New(record))
     }
 
     fn refuse_waiting(&self) -> Result<()> {
@@ -208,18 +209,6 @@ impl RunContext {
             }
             error
         })
-    }
-
-    /// Closes an effect that waits for an answer.
-    fn pause(&self, span: OpenSpan, called: bool) -> Error {
-        if let Some(reservation) = self.take_reservation() {
-            reservation.release();
-        }
-        let effect = self.effect();
-        self.tree()
-            .ledger
-            .paused(effect.kind(), effect.name(), called);
-        span.pause()
     }
 
     /// Records what an effect returned that happened in an earlier attempt, as somebody knows.
@@ -288,4 +277,16 @@ impl RunContext {
 
 fn waits(cx: &RunContext) -> Error {
     Error::stopped("it waits for an answer").at(|| cx.path())
+}
+
+/// Closes an effect that waits for an answer.
+fn pause(span: OpenSpan, called: bool) -> Error {
+    let cx = span.cx();
+    if let Some(reservation) = cx.take_reservation() {
+        reservation.release();
+    }
+    let effect = cx.effect();
+    let ledger = &cx.tree().ledger;
+    ledger.paused(effect.kind(), effect.name(), called);
+    span.pause()
 }

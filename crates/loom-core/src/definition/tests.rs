@@ -31,9 +31,7 @@ fn the_order_of_links_means_something_only_where_they_are_joined() {
     assert_ne!(hash(true, 0, 1), hash(true, 1, 0));
     assert_eq!(
         merge(true, links(1, 0)).difference_from(&merge(true, links(0, 1))),
-        Some(
-            r#"the order "a", "b" at "c" is gone; the order "b", "a" at "c" is new"#.to_owned()
-        )
+        Some(r#"the order "a", "b" at "c" is gone; the order "b", "a" at "c" is new"#.to_owned())
     );
 }
 
@@ -107,10 +105,7 @@ fn a_wrapper_around_a_part_changes_nothing() {
     let plain = whole(part("a"));
     let wrapped = whole(part("a").wrapped().wrapped());
     assert_eq!(wrapped.difference_from(&plain), None);
-    assert_eq!(
-        wrapped.definition_hash(),
-        plain.definition_hash()
-    );
+    assert_eq!(wrapped.definition_hash(), plain.definition_hash());
     let agent = Info::new("", Kind::Agent);
     assert_eq!(
         whole(agent.clone().wrapped()).difference_from(&whole(agent)),

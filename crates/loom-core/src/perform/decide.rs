@@ -97,11 +97,7 @@ impl RunContext {
     }
 
     /// What becomes of an effect whose intent a crash or a drop left open.
-    async fn resolve_unfinished(
-        &self,
-        record: &Record,
-        permit: &mut Permit,
-    ) -> Result<Decision> {
+    async fn resolve_unfinished(&self, record: &Record, permit: &mut Permit) -> Result<Decision> {
         match record.left() {
             Left::Nothing => return Ok(Decision::May(Permit::default())),
             Left::Paused(held) => {

@@ -82,7 +82,8 @@ impl Record {
             intent: None,
         };
         if let Some(intent) = record.found(SlotKind::Intent, &record.path)? {
-            record.intent = Some(intent).filter(|it: &IntentRecord| it.state != IntentState::Failed);
+            record.intent =
+                Some(intent).filter(|it: &IntentRecord| it.state != IntentState::Failed);
         }
         Ok(record)
     }

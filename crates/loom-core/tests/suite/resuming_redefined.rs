@@ -57,7 +57,7 @@ fn f050_a_run_is_not_gone_on_with_by_a_changed_definition_and_the_difference_is_
         assert_eq!(
             error.message(),
             format!(
-                "the definition of \"made\" changed since the run {run} began: the part \"pay\" is gone; the part \"check\" is new; the link \"load\" -> \"pay\" is gone; the link \"load\" -> \"check\" is new; if what is recorded still fits, resume it in a session that is `.accepting_changes()`"
+                "the definition of \"made\" changed since the run {run} began: the function \"pay\" is gone; the link \"load\" -> \"pay\" is gone; the function \"check\" is new; the link \"load\" -> \"check\" is new; if what is recorded still fits, resume it in a session that is `.accepting_changes()`"
             )
         );
         let same = session.resume(&run, &made(&["load", "pay"])).await.unwrap();

@@ -140,9 +140,6 @@ fn safety_changes_no_definition() {
     ] {
         assert_ne!(one.safety, other.safety);
         assert_eq!(other.difference_from(&one), None);
-        assert_eq!(
-            one.definition_hash(),
-            other.definition_hash()
-        );
+        assert_eq!(one.definition_hash(), other.definition_hash());
     }
 }

@@ -48,8 +48,5 @@ fn a_definition_and_its_drawing_are_the_same_whatever_its_steps_declare() {
         .then(step(shows).once().named("a"))
         .build();
     assert_eq!(once.to_string(), plain.to_string());
-    assert_eq!(
-        once.definition_hash(),
-        plain.definition_hash()
-    );
+    assert_eq!(once.definition_hash(), plain.definition_hash());
 }
