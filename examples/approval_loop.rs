@@ -74,6 +74,11 @@ async fn main() -> Result<()> {
     }
     let said = result.map_or_else(|error| error.message().to_owned(), |it| it.output);
     println!("{said}\n");
-    print!("{}", letter.drawing().coloured_by(&Progress::of(&recorder)));
+    print!(
+        "{}",
+        letter
+            .drawing()
+            .coloured_by(&Progress::of(&recorder.events()))
+    );
     Ok(())
 }

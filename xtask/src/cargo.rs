@@ -21,7 +21,7 @@ const LINTED: &[&str] = &[
     "-p loomflow --no-default-features --features audit",
     "-p loomflow --no-default-features --features otel",
     "-p loomflow --no-default-features --features svg",
-    "-p loom-core -p loom-agent -p loom-workflow -p loom-audit -p loom-otel --no-default-features",
+    "-p loom-core -p loom-testing -p loom-agent -p loom-workflow -p loom-audit -p loom-otel --no-default-features",
 ];
 
 pub(crate) fn clippy(workspace: &Workspace, _: Options) -> Outcome {

@@ -101,7 +101,8 @@ fn too_many(package: &Package) -> Option<String> {
 
 /// An arrow between two of ours.
 fn arrow(row: &Row, dependency: &Dependency) -> Option<String> {
-    if row.may_use.contains(&dependency.name.as_str()) {
+    let (name, is_dev) = (dependency.name.as_str(), is_dev(dependency));
+    if row.may_use.contains(&name) || (is_dev && row.tested_with.contains(&name)) {
         return None;
     }
     let allowed = match row.may_use {
@@ -124,7 +125,7 @@ fn ownership(row: &Row, dependency: &Dependency) -> Option<String> {
             .iter()
             .any(|pattern| fits(pattern, &dependency.name))
     })?;
-    let is_dev = dependency.kind.as_deref() == Some("dev");
+    let is_dev = is_dev(dependency);
     let exception = row
         .exceptions
         .iter()
@@ -142,6 +143,10 @@ fn ownership(row: &Row, dependency: &Dependency) -> Option<String> {
         kind(dependency),
         owner.name
     ))
+}
+
+fn is_dev(dependency: &Dependency) -> bool {
+    dependency.kind.as_deref() == Some("dev")
 }
 
 fn kind(dependency: &Dependency) -> String {
@@ -226,6 +231,17 @@ mod tests {
                 format!("loom-core names loom-otel as a {word}; the table allows it none of ours");
             assert_eq!(problems(&metadata), [expected]);
         }
+    }
+
+    #[test]
+    fn what_tests_alone_may_use_is_a_dev_dependency() {
+        let tested = workspace(&[("loom-core", &[("loom-testing", Some("dev"))])]);
+        assert_eq!(problems(&tested), Vec::<String>::new());
+        let used = workspace(&[("loom-core", &[("loom-testing", None)])]);
+        assert_eq!(
+            problems(&used),
+            ["loom-core names loom-testing as a dependency; the table allows it none of ours"]
+        );
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Time and identifiers, injected so that a run can be made to repeat itself to the byte.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use crate::poll::caught_now;
 use crate::trace::TraceId;
 
-/// Tells the time that events carry.
+/// Returns the time that events carry.
 ///
 /// Within one run times never go back, whatever the clock does: each event takes the later of
 /// the clock's time and the last event's. A clock that panics stands still: the last event's time
@@ -52,31 +51,11 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests: every reading is one millisecond after the one before.
+/// Makes the identifiers of root runs, fresh sessions and their traces.
 ///
 /// ```
-/// use loom_core::{Clock, TickingClock};
-///
-/// let clock = TickingClock::default();
-/// assert_eq!(clock.now().elapsed().is_ok(), true);
-/// assert!(clock.now() < clock.now());
-/// ```
-#[derive(Debug, Default)]
-pub struct TickingClock(AtomicU64);
-
-impl Clock for TickingClock {
-    fn now(&self) -> SystemTime {
-        // 2026-01-01T00:00:00Z, an arbitrary start.
-        let start = Duration::from_secs(1_767_225_600);
-        let ticks = self.0.fetch_add(1, Ordering::Relaxed);
-        SystemTime::UNIX_EPOCH + start + Duration::from_millis(ticks)
-    }
-}
-
-/// Gives out the identifiers of root runs, fresh sessions and their traces.
-///
-/// ```
-/// use loom_core::{CountingIds, Loom};
+/// use loom_core::Loom;
+/// use loom_testing::CountingIds;
 ///
 /// // Runs under this loom carry the same ids every time the program runs.
 /// let loom = Loom::builder().ids(CountingIds::default()).build();
@@ -123,39 +102,10 @@ impl Ids for RandomIds {
     }
 }
 
-/// Identifiers that count up from one, for tests and for examples with fixed output.
-#[derive(Debug, Default)]
-pub struct CountingIds(AtomicU64);
-
-impl CountingIds {
-    fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
-    }
-}
-
-impl Ids for CountingIds {
-    fn uuid(&self, now: SystemTime) -> Uuid {
-        let since = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let mut count = [0; 10];
-        count[2..].copy_from_slice(&self.next().to_be_bytes());
-        uuid::Builder::from_unix_timestamp_millis(millis, &count).into_uuid()
-    }
-
-    fn trace_id(&self) -> TraceId {
-        // Counts from one, so it is never the zero that W3C forbids.
-        TraceId::new(u128::from(self.next())).unwrap_or_else(|| RandomIds.trace_id())
-    }
-
-    fn span_seed(&self) -> u64 {
-        self.next()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

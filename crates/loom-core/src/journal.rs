@@ -5,7 +5,6 @@ mod head;
 mod query;
 mod erased;
 mod memory;
-mod conformance;
 pub(crate) mod record;
 pub(crate) mod run_journal;
 mod writing;
@@ -17,7 +16,6 @@ use serde_json::Value;
 
 use crate::error::Result;
 
-pub use conformance::{check_journal, check_lapsing_leases};
 pub(crate) use erased::DynJournal;
 pub use head::{RunHead, RunStatus};
 pub use memory::MemoryJournal;
@@ -46,7 +44,7 @@ pub use types::{
 /// Leases lapse in every store that outlives its processes. A lapsed lease that no other worker
 /// has claimed may still be renewed and written under, or be refused with [`Lost::TakenOver`].
 ///
-/// [`check_journal`] tells whether a store keeps to all of this.
+/// `check_journal` of loom-testing checks that a store keeps to all of this.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -9,7 +9,8 @@
 //! This crate knows no model, message, graph, vendor, file or socket.
 //!
 //! ```
-//! use loom_core::{Loom, Recorder, Result, RunContext};
+//! use loom_core::{Loom, Result, RunContext};
+//! use loom_testing::Recorder;
 //!
 //! async fn load(id: u64) -> Result<String> {
 //!     Ok(format!("ticket {id}"))
@@ -94,7 +95,6 @@ mod hex;
 mod name;
 mod trace;
 mod clock;
-mod recorder;
 mod testing;
 
 pub use accepts::Accepts;
@@ -104,7 +104,7 @@ pub use backpressure::Backpressure;
 pub use blocking::{Blocking, BlockingUntil, StopFlag, ViaBlocking, blocking, blocking_until};
 pub use branch_set::BranchSet;
 pub use branches::Branch;
-pub use clock::{Clock, CountingIds, Ids, RandomIds, SystemClock, TickingClock};
+pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use context::{EffectView, RunContext};
 pub use data::{Data, Look};
 pub use effect::{Effect, EffectKind};
@@ -120,7 +120,6 @@ pub use into_step::{IntoStep, ViaContextFn, ViaFn, ViaRunnable, step_fn};
 pub use journal::{
     Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost, MemoryJournal,
     Page, Record, Released, Renewed, RunHead, RunQuery, RunStatus, SlotKey, SlotKind, Whose,
-    check_journal, check_lapsing_leases,
 };
 pub use limits::Limits;
 pub use loom::{Loom, LoomBuilder};
@@ -131,7 +130,6 @@ pub use owned_event::{Happened, OwnedEvent};
 pub use paused::PausedRun;
 pub use permissions::{Decision, Permissions, Rule};
 pub use question::{Approval, Approver, Origin, Question, Resolution};
-pub use recorder::{RecordedSpan, Recorder, SpanTree};
 pub use result_ext::ResultExt;
 pub use run::Run;
 pub use run_error::{RunError, RunErrorKind};
@@ -141,7 +139,6 @@ pub use scope::{AdminScope, Scope};
 pub use session::Session;
 pub use step::Step;
 pub use stream::{RunStream, StreamItem};
-pub use testing::TokioClock;
 pub use tool::Tool;
 pub use tool_output::ToolOutput;
 pub use trace::{SpanId, TraceId, TraceParent};

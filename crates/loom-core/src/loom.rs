@@ -34,7 +34,8 @@ pub(crate) use parts::Parts;
 /// Built once; cheap to clone. Everything under a loom is wired by it, however deep it is nested.
 ///
 /// ```
-/// use loom_core::{Loom, Recorder, Result};
+/// use loom_core::{Loom, Result};
+/// use loom_testing::Recorder;
 ///
 /// async fn shout(text: String) -> Result<String> {
 ///     Ok(text.to_uppercase())

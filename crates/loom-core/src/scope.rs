@@ -59,7 +59,8 @@ impl Scope {
     /// `Invalid` for a context whose effect is over: nothing could be recorded there.
     ///
     /// ```
-    /// use loom_core::{Loom, Recorder, Result, RunContext, Scope};
+    /// use loom_core::{Loom, Result, RunContext, Scope};
+    /// use loom_testing::Recorder;
     ///
     /// async fn count_all(cx: RunContext, _: ()) -> Result<()> {
     ///     let _everybody = Scope::admin(&cx, "monthly count")?;

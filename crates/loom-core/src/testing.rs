@@ -1,9 +1,8 @@
-//! For users' own tests: a context without a run around it, and time that is scripted.
+//! A context without a run around it, for tests of steps.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use crate::clock::{Clock, read_for_id};
+use crate::clock::read_for_id;
 use crate::context::RunContext;
 use crate::control::Control;
 use crate::effect::{Effect, EffectKind};
@@ -17,7 +16,7 @@ impl RunContext {
     /// which nobody watches.
     ///
     /// # Panics
-    /// For a user id that is none: a test that can't go on fails.
+    /// If the user id is invalid.
     ///
     /// ```
     /// use loom_core::{Result, RunContext};
@@ -36,8 +35,7 @@ impl RunContext {
         Self::test_in(&Loom::builder().build(), user)
     }
 
-    /// The same in a loom of the test's own, for example one with a
-    /// [`Recorder`](crate::Recorder). The loom's journal isn't used: a context without a run around
+    /// The same in a loom of the test's own, for example one with a recorder. The loom's journal isn't used: a context without a run around
     /// it can't wait, so that [`RunContext::ask`] is `Invalid` and a gate that asks needs an
     /// approver. Test what asks with [`Session::run`](crate::Session::run).
     ///
@@ -62,40 +60,5 @@ impl RunContext {
         let control = Arc::new(Control::new(run_id.clone(), None));
         let tree = Tree::new(loom.parts(), run_id, control, origin);
         Self::bare(tree).child(Effect::new(EffectKind::Workflow, "test"))
-    }
-}
-
-/// A clock that follows Tokio's, so that events carry the time of a test in which time is paused.
-///
-/// It begins at 2026-01-01T00:00:00Z when it is made, which needs a Tokio runtime.
-///
-/// ```
-/// use std::time::Duration;
-/// use loom_core::{Clock, TokioClock};
-///
-/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
-/// let clock = TokioClock::start();
-/// let before = clock.now();
-/// tokio::time::sleep(Duration::from_secs(3600)).await;
-/// assert_eq!(clock.now().duration_since(before).unwrap().as_secs(), 3600);
-/// # });
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct TokioClock {
-    started: tokio::time::Instant,
-}
-
-impl TokioClock {
-    /// A clock that starts now.
-    pub fn start() -> Self {
-        Self {
-            started: tokio::time::Instant::now(),
-        }
-    }
-}
-
-impl Clock for TokioClock {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.started.elapsed()
     }
 }

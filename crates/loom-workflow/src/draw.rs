@@ -86,7 +86,8 @@ impl Drawing {
     /// isn't drawn, and `START` and `END` have no colour.
     ///
     /// ```
-    /// use loom_core::{Loom, Recorder, Result};
+    /// use loom_core::{Loom, Result};
+    /// use loom_testing::Recorder;
     /// use loom_workflow::{Progress, Workflow};
     ///
     /// async fn load(id: u64) -> Result<u64> {
@@ -99,7 +100,7 @@ impl Drawing {
     /// let loom = Loom::builder().observe(recorder.clone()).build();
     /// loom.session("alice").run(&workflow, 7u64).await?;
     ///
-    /// let drawing = workflow.drawing().coloured_by(&Progress::of(&recorder));
+    /// let drawing = workflow.drawing().coloured_by(&Progress::of(&recorder.events()));
     /// assert_eq!(
     ///     drawing.to_string(),
     ///     "\

@@ -29,19 +29,19 @@ pub use loom_audit as audit;
 pub use loom_core::{
     Accepts, AdminScope, Anchor, Approval, Approver, AttrValue, Attributes, Backpressure, Blocking,
     BlockingUntil, BoxError, BoxFuture, Branch, BranchSet, CancelReason, Charged, Clock, Closed,
-    CountingIds, Data, Decision, Effect, EffectKind, EffectView, Ending, Error, ErrorKind, Event,
-    EventKind, Gate, Handle, Happened, Ids, IfUnfinished, Info, Install, IntoStep, Journal, Kind,
-    Limits, Link, Look, Loom, LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note,
-    Observer, Once, OrElse, Origin, Outcome, OwnedEvent, PausedRun, Permissions, Question,
-    RandomIds, RecordedSpan, Recorder, Report, Resolution, Result, ResultExt, Retry, Rule, Run,
-    RunContext, RunError, RunErrorKind, RunId, RunStream, Runnable, Safety, Scope, Session,
-    SessionId, Settlement, Shutdown, SpanId, SpanTree, Step, StopFlag, StreamItem, SystemClock,
-    TickingClock, Timeout, Tokens, TokioClock, Tool, ToolOutput, TraceId, TraceParent, Usage,
-    UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking,
+    Data, Decision, Effect, EffectKind, EffectView, Ending, Error, ErrorKind, Event, EventKind,
+    Gate, Handle, Happened, Ids, IfUnfinished, Info, Install, IntoStep, Journal, Kind, Limits,
+    Link, Look, Loom, LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Named, Note, Observer,
+    Once, OrElse, Origin, Outcome, OwnedEvent, PausedRun, Permissions, Question, RandomIds, Report,
+    Resolution, Result, ResultExt, Retry, Rule, Run, RunContext, RunError, RunErrorKind, RunId,
+    RunStream, Runnable, Safety, Scope, Session, SessionId, Settlement, Shutdown, SpanId, Step,
+    StopFlag, StreamItem, SystemClock, Timeout, Tokens, Tool, ToolOutput, TraceId, TraceParent,
+    Usage, UserId, Verdict, Via, ViaBlocking, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking,
     blocking_until, key, step, step_fn,
 };
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;
+pub use loom_testing::{CountingIds, RecordedSpan, Recorder, SpanTree, TickingClock, TokioClock};
 pub use loom_workflow::{
     Branches, Chain, Dag, Delivered, Deliveries, Drawing, END, EdgeSpec, Graph, GraphOutput,
     GraphSpec, Handles, Joined, NodeSpec, Progress, Route, START, Settle, Settled, Settling, Steps,
@@ -54,8 +54,9 @@ pub mod journal {
     pub use loom_core::{
         Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost,
         MemoryJournal, Page, Record, Released, Renewed, RunHead, RunQuery, RunStatus, SlotKey,
-        SlotKind, Whose, check_journal, check_lapsing_leases,
+        SlotKind, Whose,
     };
+    pub use loom_testing::{check_journal, check_lapsing_leases};
 }
 
 /// What most programs need: `use loomflow::prelude::*;`.

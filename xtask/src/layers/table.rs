@@ -7,6 +7,8 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// Our own crates it may depend on, in any dependency kind.
     pub(crate) may_use: &'static [&'static str],
+    /// Our own crates it may have as dev-dependencies besides.
+    pub(crate) tested_with: &'static [&'static str],
     /// External crates that nobody else may name; a trailing `*` stands for any ending.
     pub(crate) owns: &'static [&'static str],
     /// What it may name although another crate owns it.
@@ -28,18 +30,21 @@ pub(crate) enum DevOnly {
     No,
 }
 
+const TESTING: &[&str] = &["loom-testing"];
+
 pub(crate) const TABLE: &[Row] = &[
-    row("loom-core", &[], &[]),
-    row("loom-agent", &["loom-core"], &["jsonschema"]),
-    row("loom-workflow", &["loom-core"], &[]),
+    row("loom-core", &[], &[]).tested_with(TESTING),
+    row("loom-testing", &["loom-core"], &[]),
+    row("loom-agent", &["loom-core"], &["jsonschema"]).tested_with(TESTING),
+    row("loom-workflow", &["loom-core"], &[]).tested_with(TESTING),
     row(
         "loom-providers",
         &["loom-core", "loom-agent"],
         &["anthropic-sdk-rs", "async-openai", "reqwest"],
     ),
-    row("loom-audit", &["loom-core"], &["ring"]),
-    row("loom-otel", &["loom-core"], &["opentelemetry*", "tracing*"]),
-    row("loom-sqlite", &["loom-core", "loom-agent"], &["rusqlite"]),
+    row("loom-audit", &["loom-core"], &["ring"]).tested_with(TESTING),
+    row("loom-otel", &["loom-core"], &["opentelemetry*", "tracing*"]).tested_with(TESTING),
+    row("loom-sqlite", &["loom-core", "loom-agent"], &["rusqlite"]).tested_with(TESTING),
     Row {
         exceptions: &[Exception {
             pattern: "opentelemetry*",
@@ -50,6 +55,7 @@ pub(crate) const TABLE: &[Row] = &[
             "loomflow",
             &[
                 "loom-core",
+                "loom-testing",
                 "loom-agent",
                 "loom-workflow",
                 "loom-providers",
@@ -80,8 +86,16 @@ const fn row(
     Row {
         name,
         may_use,
+        tested_with: &[],
         owns,
         exceptions: &[],
+    }
+}
+
+impl Row {
+    const fn tested_with(mut self, names: &'static [&'static str]) -> Self {
+        self.tested_with = names;
+        self
     }
 }
 

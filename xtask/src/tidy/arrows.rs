@@ -79,13 +79,18 @@ fn drawn(row: &Row, exists: bool) -> String {
     } else {
         wrapped(row.may_use)
     };
+    let tested = if row.tested_with.is_empty() {
+        String::new()
+    } else {
+        format!("   tests: {}", row.tested_with.join(", "))
+    };
     let owns = if row.owns.is_empty() {
         String::new()
     } else {
         format!("   owns {}", row.owns.join(", "))
     };
     let planned = if exists { "" } else { "   (planned)" };
-    format!("{:<14} → {uses}{owns}{planned}\n", row.name)
+    format!("{:<14} → {uses}{tested}{owns}{planned}\n", row.name)
 }
 
 /// Names after an arrow, at most four a line so that the page needs no scrolling.
@@ -142,13 +147,17 @@ mod tests {
         let row = Row {
             name: "a",
             may_use: &["b", "c"],
+            tested_with: &["d"],
             owns: &["x*"],
             exceptions: &[],
         };
-        assert_eq!(drawn(&row, true), "a              → b, c   owns x*\n");
+        assert_eq!(
+            drawn(&row, true),
+            "a              → b, c   tests: d   owns x*\n"
+        );
         assert_eq!(
             drawn(&row, false),
-            "a              → b, c   owns x*   (planned)\n"
+            "a              → b, c   tests: d   owns x*   (planned)\n"
         );
     }
 }

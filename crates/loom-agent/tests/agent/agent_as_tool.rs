@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use loom_agent::{Agent, EchoModel, FnModel, Prompt, Reply, Request, ScriptedModel};
-use loom_core::{Ending, Limits, Loom, Recorder, RunContext, RunErrorKind, Runnable, Tool};
+use loom_core::{Ending, Limits, Loom, RunContext, RunErrorKind, Runnable, Tool};
+use loom_testing::Recorder;
 use serde_json::json;
 
 use crate::recorded::{recorded, tree};

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use loom_agent::{Agent, Message, Prompt, Reply};
 use loom_core::{
-    Effect, EffectKind, EffectView, Error, Gate, Loom, Recorder, Result, RunContext, Step, Tool,
-    ToolOutput, UserId, Verdict,
+    Effect, EffectKind, EffectView, Error, Gate, Loom, Result, RunContext, Step, Tool, ToolOutput,
+    UserId, Verdict,
 };
+use loom_testing::Recorder;
 use serde_json::{Value, json};
 
 use crate::recorded::{recorded, tree};

@@ -1,7 +1,8 @@
 //! Arguments nested deeper than anybody can look at are told to the model, and the run goes on.
 
 use loom_agent::Reply;
-use loom_core::{Limits, Loom, LoomBuilder, MemoryJournal, Recorder, Result, Tool};
+use loom_core::{Limits, Loom, LoomBuilder, MemoryJournal, Result, Tool};
+use loom_testing::Recorder;
 use serde_json::{Value, json};
 
 use crate::recorded::tree;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use loom_agent::Reply;
 use loom_core::{
-    CancelReason, Error, ErrorKind, Limits, Recorder, RunContext, RunErrorKind, Session, Tokens,
-    Tool, key,
+    CancelReason, Error, ErrorKind, Limits, RunContext, RunErrorKind, Session, Tokens, Tool, key,
 };
+use loom_testing::Recorder;
 use serde_json::json;
 
 use crate::recorded::{recorded, tree};

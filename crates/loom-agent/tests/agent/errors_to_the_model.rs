@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use loom_agent::{Reply, ToolResult};
 use loom_core::{
-    Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom, Recorder, RunContext, Tool,
-    Verdict, step,
+    Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom, RunContext, Tool, Verdict, step,
 };
+use loom_testing::Recorder;
 use serde_json::{Value, json};
 
 use crate::recorded::{recorded, tree};

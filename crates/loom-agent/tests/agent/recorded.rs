@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use loom_core::{Happened, Loom, Recorder, Session};
+use loom_core::{Happened, Loom, Session};
+use loom_testing::Recorder;
 
 /// A recorder, and a session of alice that it watches.
 pub(crate) fn recorded() -> (Recorder, Session) {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use loom_agent::{Agent, FnModel, Reply, Request};
-use loom_core::{Error, Loom, Recorder, RunContext, Tool, UserId};
+use loom_core::{Error, Loom, RunContext, Tool, UserId};
+use loom_testing::Recorder;
 use serde_json::json;
 
 use crate::recorded::assert_each_closed_once;

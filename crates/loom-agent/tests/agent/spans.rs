@@ -1,7 +1,8 @@
 //! What the spans of an agent's run carry: whose they are, where they stand, what they tell.
 
 use loom_agent::{Agent, Model, Reply, Request, ScriptedModel};
-use loom_core::{AttrValue, RecordedSpan, Result, RunContext, Tokens, Tool, UserId, key};
+use loom_core::{AttrValue, Result, RunContext, Tokens, Tool, UserId, key};
+use loom_testing::RecordedSpan;
 use serde_json::json;
 
 use crate::recorded::recorded;

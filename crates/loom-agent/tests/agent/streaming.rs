@@ -1,7 +1,8 @@
 //! Streaming is watching: pieces of a reply reach whoever watches, as events of the model's span.
 
 use loom_agent::{Agent, EchoModel, FnModel, Reply, Request, ScriptedModel};
-use loom_core::{Happened, Recorder, Result, Tool};
+use loom_core::{Happened, Result, Tool};
+use loom_testing::Recorder;
 use serde_json::json;
 
 use crate::recorded::recorded;

@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use loom_audit::{Audit, AuditBuilder, AuditKey};
 use loom_core::{
-    Attributes, Clock, CountingIds, Decision, Effect, EffectKind, Error, ErrorKind, Loom,
-    LoomBuilder, Permissions, Result, Rule, RunContext, Step, TickingClock, Tool, ToolOutput, key,
+    Attributes, Clock, Decision, Effect, EffectKind, Error, ErrorKind, Loom, LoomBuilder,
+    Permissions, Result, Rule, RunContext, Step, Tool, ToolOutput, key,
 };
+use loom_testing::{CountingIds, TickingClock};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -2,9 +2,9 @@
 
 use futures::executor::block_on;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Happened, Loom, OwnedEvent, Recorder, Result, RunContext,
-    UserId,
+    Effect, EffectKind, Error, ErrorKind, Happened, Loom, OwnedEvent, Result, RunContext, UserId,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded, story};
 use crate::steps::echo;

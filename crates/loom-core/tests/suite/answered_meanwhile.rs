@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Branch, Error, Happened, MemoryJournal, Outcome, Recorder, Result, RunContext, RunError,
-    RunErrorKind, Session, key,
+    Branch, Error, Happened, MemoryJournal, Outcome, Result, RunContext, RunError, RunErrorKind,
+    Session, key,
 };
+use loom_testing::Recorder;
 
 use crate::journaled::{Log, answer_all, asked, run_id, waiting, worker};
 use crate::recorded::tree;

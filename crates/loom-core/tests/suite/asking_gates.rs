@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use loom_core::{
     Approval, Approver, Effect, EffectView, ErrorKind, Gate, Loom, LoomBuilder, MemoryJournal,
-    Question, Recorder, Result, RunContext, RunErrorKind, Runnable, Session, Tool, ToolOutput,
-    Verdict,
+    Question, Result, RunContext, RunErrorKind, Runnable, Session, Tool, ToolOutput, Verdict,
 };
+use loom_testing::Recorder;
 use serde_json::json;
 
 use crate::journaled::{Log, answer_all, asked, run_id, waiting};

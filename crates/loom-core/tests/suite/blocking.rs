@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use loom_core::{
-    CancelReason, ErrorKind, IntoStep, Loom, Recorder, Result, RunContext, RunErrorKind, Session,
-    StopFlag, blocking, blocking_until, step,
+    CancelReason, ErrorKind, IntoStep, Loom, Result, RunContext, RunErrorKind, Session, StopFlag,
+    blocking, blocking_until, step,
 };
+use loom_testing::Recorder;
 use tokio::sync::oneshot;
 
 use crate::recorded::tree;

@@ -4,10 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
-use loom_core::{
-    Attributes, Clock, CountingIds, Error, Loom, OwnedEvent, Recorder, Result, RunContext,
-    TickingClock,
-};
+use loom_core::{Attributes, Clock, Error, Loom, OwnedEvent, Result, RunContext};
+use loom_testing::{CountingIds, Recorder, TickingClock};
 
 use crate::recorded::{assert_well_formed, recorded_by, story};
 use crate::steps::{echo, fail, panic, wait};

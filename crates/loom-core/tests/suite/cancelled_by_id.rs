@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::executor::block_on;
-use loom_core::{
-    CancelReason, ErrorKind, Loom, MemoryJournal, Recorder, RunErrorKind, RunId, Session,
-};
+use loom_core::{CancelReason, ErrorKind, Loom, MemoryJournal, RunErrorKind, RunId, Session};
+use loom_testing::Recorder;
 use tokio::time::sleep;
 
 use crate::journaled::{Log, Refund, asked, run_id, waiting};

@@ -7,8 +7,9 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
     Approval, Approver, Effect, EffectView, Error, ErrorKind, Happened, Loom, MemoryJournal,
-    Question, Recorder, Result, RunContext, Session, Tool, ToolOutput,
+    Question, Result, RunContext, Session, Tool, ToolOutput,
 };
+use loom_testing::Recorder;
 use serde_json::{Value, json};
 
 use crate::journaled::{Log, asked, run_id};

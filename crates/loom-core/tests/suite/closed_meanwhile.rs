@@ -10,8 +10,9 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
     Attributes, Backpressure, Effect, EffectKind, Error, Event, EventKind, Limits, Loom, Note,
-    Observer, OwnedEvent, Recorder, Result, Run, RunContext, Tokens,
+    Observer, OwnedEvent, Result, Run, RunContext, Tokens,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded_by, story, tree};
 use crate::steps::forever;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Branch, CancelReason, Effect, Info, Journal, JournalRun, Kind, Loom, MemoryJournal, Recorder,
-    Result, RunContext, RunErrorKind, Runnable, Safety, Session,
+    Branch, CancelReason, Effect, Info, Journal, JournalRun, Kind, Loom, MemoryJournal, Result,
+    RunContext, RunErrorKind, Runnable, Safety, Session,
 };
+use loom_testing::Recorder;
 
 use crate::journaled::{Log, Refund, answer_all, run_id, waiting, worker};
 use crate::recorded::{assert_well_formed, recorded_by};

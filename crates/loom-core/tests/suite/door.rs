@@ -7,9 +7,9 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, EffectKind, Error, ErrorKind, Recorder, Result, RunContext, RunError, RunErrorKind,
-    Runnable,
+    Effect, EffectKind, Error, ErrorKind, Result, RunContext, RunError, RunErrorKind, Runnable,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded, story, tree};
 use crate::steps::{echo, fail};

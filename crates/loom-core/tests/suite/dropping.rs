@@ -2,9 +2,10 @@
 
 use futures::FutureExt;
 use loom_core::{
-    Effect, EffectKind, EffectView, Event, Gate, Loom, Observer, Recorder, Result, RunContext,
-    RunId, Session, Settlement, Verdict,
+    Effect, EffectKind, EffectView, Event, Gate, Loom, Observer, Result, RunContext, RunId,
+    Session, Settlement, Verdict,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{assert_well_formed, recorded, recorded_by, story, tree};
 use crate::steps::{forever, give_way, wait};

@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Branch, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder, Result,
-    ResultExt, RunContext, RunErrorKind, Session, step,
+    Branch, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Result, ResultExt,
+    RunContext, RunErrorKind, Session, step,
 };
+use loom_testing::Recorder;
 
 use crate::journaled::{Log, answer_all, asked, run_id, waiting};
 use crate::recorded::{recorded_by, tree};

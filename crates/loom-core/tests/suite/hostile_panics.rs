@@ -7,9 +7,10 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
     Approval, Approver, Branch, CancelReason, Effect, EffectKind, EffectView, ErrorKind, Event,
-    Gate, Loom, Observer, Question, Recorder, Result, RunContext, RunErrorKind, RunId, Settlement,
-    Verdict, step,
+    Gate, Loom, Observer, Question, Result, RunContext, RunErrorKind, RunId, Settlement, Verdict,
+    step,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded, recorded_by, story, tree};
 use crate::steps::{echo, fail, forever, give_way};

@@ -2,9 +2,8 @@
 
 use futures::executor::block_on;
 use futures::future::BoxFuture;
-use loom_core::{
-    Effect, EffectKind, EffectView, ErrorKind, Loom, RecordedSpan, Result, RunContext,
-};
+use loom_core::{Effect, EffectKind, EffectView, ErrorKind, Loom, Result, RunContext};
+use loom_testing::RecordedSpan;
 use sha2::{Digest, Sha256};
 
 use crate::recorded::{recorded, recorded_by, story};
@@ -103,7 +102,7 @@ fn a_started_run_is_known_by_its_id_before_it_runs() {
 
 #[test]
 fn an_anonymous_run_has_no_user_anywhere() {
-    let recorder = loom_core::Recorder::default();
+    let recorder = loom_testing::Recorder::default();
     let loom = Loom::builder().observe(recorder.clone()).build();
     block_on(loom.anonymous().run(&nest, 2u32)).unwrap();
     let users: Vec<_> = recorder.spans().into_iter().map(|it| it.user).collect();
@@ -129,7 +128,7 @@ fn f052_users_are_told_apart_byte_for_byte_in_what_is_recorded() {
     let users = [
         "a", "a:b", "b:c", "é", "e\u{301}", "A", " a", "a ", "a/b", "%61",
     ];
-    let recorder = loom_core::Recorder::default();
+    let recorder = loom_testing::Recorder::default();
     let loom = Loom::builder().observe(recorder.clone()).build();
     for user in users {
         block_on(loom.session(user).id("same").run(&echo, "go")).unwrap();
@@ -146,7 +145,7 @@ fn f052_users_are_told_apart_byte_for_byte_in_what_is_recorded() {
 fn f052_a_bad_user_or_session_is_an_error_of_the_first_run_and_opens_nothing() {
     let long = "x".repeat(257);
     for bad in ["", "a\nb", "a\0", "\u{85}", &long] {
-        let recorder = loom_core::Recorder::default();
+        let recorder = loom_testing::Recorder::default();
         let loom = Loom::builder().observe(recorder.clone()).build();
         for (session, what) in [
             (loom.session(bad), "user"),

@@ -7,8 +7,9 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
     Branch, CancelReason, Effect, EffectKind, Error, ErrorKind, Limits, Loom, LoomBuilder,
-    MemoryJournal, Recorder, Result, RunContext, RunError, RunErrorKind, Tokens,
+    MemoryJournal, Result, RunContext, RunError, RunErrorKind, Tokens,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded_by, story, tree};
 use crate::steps::{echo, fail, forever, give_way, wait};
@@ -79,8 +80,8 @@ fn joined(loom: LoomBuilder, at_once: usize, branches: &'static [(&'static str, 
 /// The endings of the root and of each branch that was begun.
 fn endings(recorder: &Recorder) -> Vec<String> {
     tree(recorder);
-    let line = |it: &loom_core::RecordedSpan| format!("{} {}", it.name, it.ending.unwrap());
-    let is_own = |it: &&loom_core::RecordedSpan| it.effect == EffectKind::Step;
+    let line = |it: &loom_testing::RecordedSpan| format!("{} {}", it.name, it.ending.unwrap());
+    let is_own = |it: &&loom_testing::RecordedSpan| it.effect == EffectKind::Step;
     recorder.spans().iter().filter(is_own).map(line).collect()
 }
 

@@ -1,17 +1,27 @@
 //! What the journal in memory promises beyond what every journal does.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
 use loom_core::{
     Batch, Journal, JournalRun, MemoryJournal, Record, RunHead, RunId, Scope, SessionId, SlotKey,
-    SlotKind, check_journal,
+    SlotKind,
 };
+use loom_testing::{check_journal, check_lapsing_leases};
 use serde_json::json;
 
 #[test]
-fn it_keeps_to_what_every_journal_promises() {
+fn it_is_a_journal_where_there_is_no_runtime() {
     block_on(check_journal(MemoryJournal::default)).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_a_journal_behind_an_arc_and_within_a_runtime() {
+    let make = || Arc::new(MemoryJournal::default());
+    check_journal(make).await.unwrap();
+    let advance = tokio::time::advance;
+    check_lapsing_leases(make, advance).await.unwrap();
 }
 
 #[test]

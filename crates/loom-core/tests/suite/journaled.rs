@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use loom_core::{
     Batch, Info, Journal, JournalRun, Kind, Loom, MemoryJournal, PausedRun, Question, Record,
-    Recorder, Released, Result, RunContext, RunError, RunHead, RunId, Runnable, Scope, Session,
-    Tool, ToolOutput,
+    Released, Result, RunContext, RunError, RunHead, RunId, Runnable, Scope, Session, Tool,
+    ToolOutput,
 };
+use loom_testing::Recorder;
 use serde_json::json;
 
 use crate::recorded::recorded_by;

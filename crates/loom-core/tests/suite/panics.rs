@@ -5,9 +5,10 @@ use std::panic::panic_any;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, EffectView, ErrorKind, Event, EventKind, Gate, Loom, Observer, Recorder, Result,
-    RunContext, RunErrorKind, RunId, Runnable, Settlement, SpanId, Verdict,
+    Effect, EffectView, ErrorKind, Event, EventKind, Gate, Loom, Observer, Result, RunContext,
+    RunErrorKind, RunId, Runnable, Settlement, SpanId, Verdict,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded, recorded_by, tree};
 use crate::steps::{echo, forever, panic, wait};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use futures::executor::block_on;
-use loom_core::{Effect, EffectKind, Recorder, Result, RunContext};
+use loom_core::{Effect, EffectKind, Result, RunContext};
+use loom_testing::Recorder;
 
 use crate::recorded::recorded;
 use crate::steps::{echo, fail, wait};

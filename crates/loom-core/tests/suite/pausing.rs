@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
 use loom_core::{
-    Branch, Effect, EffectKind, Error, ErrorKind, Happened, Loom, MemoryJournal, Recorder, Result,
+    Branch, Effect, EffectKind, Error, ErrorKind, Happened, Loom, MemoryJournal, Result,
     RunContext, RunError, RunErrorKind, RunId, Session,
 };
+use loom_testing::Recorder;
 
 use crate::journaled::{Log, Refund, answer_all, asked, run_id, waiting, worker};
 use crate::recorded::{recorded, tree};

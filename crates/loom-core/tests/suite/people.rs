@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Clock, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder,
-    Result, RunContext, TokioClock,
+    Attributes, Clock, Effect, EffectKind, Error, ErrorKind, Limits, Loom, MemoryJournal, Result,
+    RunContext,
 };
+use loom_testing::{Recorder, TokioClock};
 use serde_json::json;
 
 use crate::recorded::recorded_by;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loom_core::{Happened, Loom, LoomBuilder, OwnedEvent, Recorder, Session, SpanId, key};
+use loom_core::{Happened, Loom, LoomBuilder, OwnedEvent, Session, SpanId, key};
+use loom_testing::Recorder;
 
 /// A recorder, and a session of alice that it watches.
 pub(crate) fn recorded() -> (Recorder, Session) {

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
-use loom_core::{Clock, CountingIds, Effect, EffectKind, Loom, Result, RunContext, TickingClock};
+use loom_core::{Clock, Effect, EffectKind, Loom, Result, RunContext};
+use loom_testing::{CountingIds, TickingClock};
 
 use crate::recorded::{recorded_by, tree};
 use crate::steps::{echo, fail, wait};

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use loom_core::{
-    CancelReason, Effect, EffectKind, EffectView, Gate, Limits, Loom, MemoryJournal, Recorder,
-    Result, RunContext, RunError, RunErrorKind, Session, Tokens, Usage, Verdict,
+    CancelReason, Effect, EffectKind, EffectView, Gate, Limits, Loom, MemoryJournal, Result,
+    RunContext, RunError, RunErrorKind, Session, Tokens, Usage, Verdict,
 };
+use loom_testing::Recorder;
 use tokio::time::{Instant, sleep};
 
 use crate::journaled::{Log, Refund, answer_all, run_id, worker};

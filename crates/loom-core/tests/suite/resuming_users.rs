@@ -36,7 +36,7 @@ fn asks_as(user: &'static str) -> impl Fn(RunContext, ()) -> Root + Send + Sync 
     move |cx, ()| Box::pin(async move { cx.acting_as(UserId::new(user)?, "ask", &asks, ()).await })
 }
 
-fn desk() -> (loom_core::Recorder, Session) {
+fn desk() -> (loom_testing::Recorder, Session) {
     let (recorder, session) = recorded_by(Loom::builder().journal(MemoryJournal::default()));
     (recorder, session.id("desk"))
 }

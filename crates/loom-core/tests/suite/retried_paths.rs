@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Effect, Error, ErrorKind, IntoStep, MemoryJournal, Recorder, Result, RunContext, Session, step,
+    Effect, Error, ErrorKind, IntoStep, MemoryJournal, Result, RunContext, Session, step,
 };
+use loom_testing::Recorder;
 
 use crate::recorded::{recorded, tree};
 use crate::steps::echo;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::future::{Ready, ready};
 use loom_core::{
-    Attributes, CancelReason, Error, ErrorKind, Happened, IntoStep, Recorder, Result, RunContext,
-    RunError, RunErrorKind, key, step,
+    Attributes, CancelReason, Error, ErrorKind, Happened, IntoStep, Result, RunContext, RunError,
+    RunErrorKind, key, step,
 };
+use loom_testing::Recorder;
 use tokio::time::Instant;
 
 use crate::recorded::{recorded, story, tree};

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use loom_core::{
-    CancelReason, Ending, Event, EventKind, Loom, MemoryJournal, Observer, Recorder, Result,
-    RunContext, RunErrorKind, RunId, Session, Settlement, Shutdown, StreamItem,
+    CancelReason, Ending, Event, EventKind, Loom, MemoryJournal, Observer, Result, RunContext,
+    RunErrorKind, RunId, Session, Settlement, Shutdown, StreamItem,
 };
+use loom_testing::Recorder;
 use tokio::time::{Instant, sleep};
 
 use crate::journaled::{Log, Refund, answer_all, run_id};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::{FutureExt, Stream, StreamExt};
 use loom_core::{
-    Branch, CancelReason, CountingIds, Effect, EffectKind, Ending, ErrorKind, Happened, Loom,
-    OwnedEvent, Recorder, Result, RunContext, RunError, RunErrorKind, Session, StreamItem,
-    TickingClock,
+    Branch, CancelReason, Effect, EffectKind, Ending, ErrorKind, Happened, Loom, OwnedEvent,
+    Result, RunContext, RunError, RunErrorKind, Session, StreamItem,
 };
+use loom_testing::{CountingIds, Recorder, TickingClock};
 use serde_json::json;
 
 use crate::recorded::{assert_well_formed, recorded, recorded_by, tree};

@@ -2,9 +2,10 @@
 
 use futures::executor::block_on;
 use loom_core::{
-    Attributes, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom, Recorder, Result,
-    RunContext, Session, Step, Tool, ToolOutput, Verdict, key,
+    Attributes, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom, Result, RunContext,
+    Session, Step, Tool, ToolOutput, Verdict, key,
 };
+use loom_testing::Recorder;
 use serde_json::{Value, json};
 
 use crate::recorded::{recorded, recorded_by, story, tree};

@@ -7,9 +7,10 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
     Approval, Approver, Effect, EffectKind, EffectView, ErrorKind, Happened, IfUnfinished, Loom,
-    MemoryJournal, Origin, Question, Recorder, Resolution, Result, RunContext, RunError,
-    RunErrorKind, Safety, Session, Tool, ToolOutput, key, step,
+    MemoryJournal, Origin, Question, Resolution, Result, RunContext, RunError, RunErrorKind,
+    Safety, Session, Tool, ToolOutput, key, step,
 };
+use loom_testing::Recorder;
 use serde_json::{Value, json};
 
 use crate::journaled::{Log, asked, run_id};

@@ -4,9 +4,8 @@ use std::mem::take;
 
 use futures::StreamExt;
 use futures::executor::block_on;
-use loom_core::{
-    ErrorKind, Loom, MemoryJournal, OwnedEvent, Recorder, Result, RunContext, StreamItem,
-};
+use loom_core::{ErrorKind, Loom, MemoryJournal, OwnedEvent, Result, RunContext, StreamItem};
+use loom_testing::Recorder;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 

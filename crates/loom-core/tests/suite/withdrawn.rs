@@ -8,9 +8,10 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 use loom_core::{
-    Branch, Effect, EffectKind, Error, ErrorKind, MemoryJournal, Recorder, Result, RunContext,
-    RunError, RunErrorKind, Session, step,
+    Branch, Effect, EffectKind, Error, ErrorKind, MemoryJournal, Result, RunContext, RunError,
+    RunErrorKind, Session, step,
 };
+use loom_testing::Recorder;
 
 use crate::journaled::{answer_all, asked, run_id, waiting, worker};
 use crate::recorded::tree;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::executor::block_on;
 use loom_core::{
-    Approval, Approver, CancelReason, CountingIds, Effect, EffectKind, EffectView, Error,
-    ErrorKind, Gate, Loom, MemoryJournal, Name, Observer, Question, Result, RunContext, Verdict,
-    step,
+    Approval, Approver, CancelReason, Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Loom,
+    MemoryJournal, Name, Observer, Question, Result, RunContext, Verdict, step,
 };
 use loom_otel::{ConsoleObserver, OtelObserver};
+use loom_testing::CountingIds;
 
 /// A terminal that keeps what was written to it, one entry a write.
 #[derive(Clone, Default)]

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-use loom_core::{CountingIds, Loom, LoomBuilder, Recorder, TickingClock};
+use loom_core::{Loom, LoomBuilder};
 use loom_otel::{OtelObserver, provider_builder};
+use loom_testing::{CountingIds, Recorder, TickingClock};
 use opentelemetry::trace::{SpanId, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use loom_core::{Recorder, Result, RunContext, TraceParent};
+use loom_core::{Result, RunContext, TraceParent};
+use loom_testing::Recorder;
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId, Tracer, TracerProvider};
 use opentelemetry_sdk::trace::{IdGenerator, InMemorySpanExporter, SdkTracerProvider, SpanData};
 

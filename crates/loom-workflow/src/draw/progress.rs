@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use loom_core::{EffectKind, Happened, Name, OwnedEvent, Recorder, RunId, SpanId, TraceId};
+use loom_core::{EffectKind, Happened, Name, OwnedEvent, RunId, SpanId, TraceId};
 
 use super::state::{Seen, State};
 
@@ -87,20 +87,20 @@ struct Open {
 }
 
 impl Progress {
-    /// How far the runs have come that this recorder saw.
+    /// How far the runs have come whose events these are.
     ///
     /// ```
-    /// use loom_core::{Info, Kind, Recorder};
+    /// use loom_core::{Info, Kind};
     /// use loom_workflow::{Drawing, Progress};
     ///
-    /// let nothing_yet = Progress::of(&Recorder::default());
+    /// let nothing_yet = Progress::of(&[]);
     /// let step = Info::new("load", Kind::Function);
     /// assert_eq!(Drawing::of(&step).coloured_by(&nothing_yet).to_string(), "· load\n");
     /// ```
-    pub fn of(recorder: &Recorder) -> Self {
+    pub fn of(events: &[OwnedEvent]) -> Self {
         let mut progress = Self::default();
-        for event in recorder.events() {
-            progress.see(&event);
+        for event in events {
+            progress.see(event);
         }
         progress
     }
@@ -108,7 +108,8 @@ impl Progress {
     /// Takes note of one more event.
     ///
     /// ```
-    /// use loom_core::{Loom, Recorder, Result};
+    /// use loom_core::{Loom, Result};
+    /// use loom_testing::Recorder;
     /// use loom_workflow::{Progress, Workflow};
     ///
     /// async fn load(id: u64) -> Result<u64> {

@@ -1,9 +1,9 @@
 //! A workflow as a tool: what a call gives is the workflow's output, or what stopped it.
 
 use loom_core::{
-    Error, ErrorKind, Outcome, Recorder, Result, RunContext, RunError, RunErrorKind, Tool,
-    ToolOutput,
+    Error, ErrorKind, Outcome, Result, RunContext, RunError, RunErrorKind, Tool, ToolOutput,
 };
+use loom_testing::Recorder;
 use loom_workflow::Workflow;
 use serde_json::{Value, json};
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use loom_core::{
-    Effect, EffectView, Error, ErrorKind, Gate, Loom, Recorder, Result, RunContext, RunErrorKind,
-    Verdict, step,
+    Effect, EffectView, Error, ErrorKind, Gate, Loom, Result, RunContext, RunErrorKind, Verdict,
+    step,
 };
+use loom_testing::Recorder;
 use loom_workflow::Workflow;
 
 use crate::recorded::{recorded, tree};

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use loom_core::{
-    CancelReason, Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder, Result, RunContext,
-    RunErrorKind, Session, Step,
+    CancelReason, Error, ErrorKind, Limits, Loom, MemoryJournal, Result, RunContext, RunErrorKind,
+    Session, Step,
 };
+use loom_testing::Recorder;
 use loom_workflow::{Dag, Settled, Workflow, branch};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loom_core::{Error, Happened, Loom, OwnedEvent, Recorder, Result, RunError, Step};
+use loom_core::{Error, Happened, Loom, OwnedEvent, Result, RunError, Step};
+use loom_testing::Recorder;
 use loom_workflow::{Dag, Var, Workflow, branch};
 use proptest::prelude::*;
 

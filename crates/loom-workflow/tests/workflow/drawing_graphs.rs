@@ -78,7 +78,9 @@ fn a_graph_as_mermaid() {
 async fn a_graph_after_a_run_shows_how_often_each_node_was_visited() {
     let (recorder, session) = recorded();
     session.run(&article(), "hi").await.unwrap();
-    let drawing = article().drawing().coloured_by(&Progress::of(&recorder));
+    let drawing = article()
+        .drawing()
+        .coloured_by(&Progress::of(&recorder.events()));
     assert_eq!(
         drawing.to_string(),
         "\

@@ -3,8 +3,9 @@
 use futures::StreamExt;
 use loom_core::{
     Effect, EffectKind, EffectView, Error, ErrorKind, Gate, Info, Kind, Link, Loom, LoomBuilder,
-    MemoryJournal, Recorder, Result, RunContext, Runnable, StreamItem, Verdict,
+    MemoryJournal, Result, RunContext, Runnable, StreamItem, Verdict,
 };
+use loom_testing::Recorder;
 use loom_workflow::{Drawing, Progress, Workflow};
 
 use crate::drawn::{Calling, support};
@@ -15,7 +16,9 @@ async fn tree_after(input: &str) -> String {
     let (recorder, session) = recorded();
     session.run(&support(), input).await.unwrap();
     let drawing = support().drawing();
-    drawing.coloured_by(&Progress::of(&recorder)).to_string()
+    drawing
+        .coloured_by(&Progress::of(&recorder.events()))
+        .to_string()
 }
 
 #[tokio::test]
@@ -58,7 +61,9 @@ async fn what_an_agent_s_tools_did_is_shown_with_its_visits() {
 async fn the_states_colour_mermaid_and_dot() {
     let (recorder, session) = recorded();
     session.run(&support(), "it broke").await.unwrap();
-    let drawing = support().drawing().coloured_by(&Progress::of(&recorder));
+    let drawing = support()
+        .drawing()
+        .coloured_by(&Progress::of(&recorder.events()));
     let classes: Vec<String> = drawing
         .mermaid()
         .lines()
@@ -128,7 +133,9 @@ async fn tree_of(workflow: &Workflow<String, String>, loom: LoomBuilder) -> Stri
     let recorder = Recorder::default();
     let session = loom.observe(recorder.clone()).build().session("alice");
     let _ = session.run(workflow, "hi").await;
-    let drawing = workflow.drawing().coloured_by(&Progress::of(&recorder));
+    let drawing = workflow
+        .drawing()
+        .coloured_by(&Progress::of(&recorder.events()));
     drawing.to_string()
 }
 
@@ -210,7 +217,7 @@ async fn a_paused_run_and_the_same_resumed() {
     let session = loom.build().session("alice");
     let paused = session.run(&workflow, "hi").await.unwrap_err();
     let drawn = || {
-        let progress = Progress::of(&recorder);
+        let progress = Progress::of(&recorder.events());
         workflow.drawing().coloured_by(&progress).to_string()
     };
     assert_eq!(
@@ -243,7 +250,9 @@ async fn of_several_runs_the_last_counts() {
     session.run(&support(), "charged inv-1").await.unwrap();
     session.run(&support(), "it broke").await.unwrap();
     let drawing = support().drawing();
-    let drawn = drawing.coloured_by(&Progress::of(&recorder)).to_string();
+    let drawn = drawing
+        .coloured_by(&Progress::of(&recorder.events()))
+        .to_string();
     assert_eq!(drawn, tree_after("it broke").await);
 }
 
@@ -269,7 +278,7 @@ async fn a_run_that_another_of_its_name_overtook_is_forgotten_though_it_goes_on(
 #[tokio::test]
 async fn what_is_held_does_not_grow_with_the_runs_of_one_name() {
     let (recorder, session) = recorded();
-    let held = |recorder: &Recorder| format!("{:?}", Progress::of(recorder)).len();
+    let held = |recorder: &Recorder| format!("{:?}", Progress::of(&recorder.events())).len();
     session.run(&support(), "charged inv-1").await.unwrap();
     let of_one = held(&recorder);
     for _ in 0..50 {
@@ -337,7 +346,7 @@ async fn an_agent_and_a_function_are_coloured_as_roots_too() {
     let (recorder, session) = recorded();
     session.run(&Calling::new(), "inv-1 inv-2").await.unwrap();
     session.run(&say, "hi").await.unwrap();
-    let progress = Progress::of(&recorder);
+    let progress = Progress::of(&recorder.events());
     let drawn = |info: Info| Drawing::of(&info).coloured_by(&progress).to_string();
     assert_eq!(
         drawn(Runnable::<String>::info(&Calling::new())),

@@ -72,7 +72,7 @@ async fn a_run_colours_the_image() {
     session.run(&support(), "it broke").await.unwrap();
     let image = support()
         .drawing()
-        .coloured_by(&Progress::of(&recorder))
+        .coloured_by(&Progress::of(&recorder.events()))
         .svg();
     let image = Document::parse(&image).unwrap();
     let ends_in = |it: &Node, id: &str| {
@@ -94,7 +94,9 @@ async fn a_run_colours_the_image() {
 async fn images_of_one_page_share_no_ids_and_each_uses_its_own() {
     let (recorder, session) = recorded();
     session.run(&support(), "it broke").await.unwrap();
-    let coloured = support().drawing().coloured_by(&Progress::of(&recorder));
+    let coloured = support()
+        .drawing()
+        .coloured_by(&Progress::of(&recorder.events()));
     let images = [support().drawing(), coloured, Drawing::of(&redrafting())];
     let mut all = BTreeSet::new();
     for image in images.map(|it| it.svg()) {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use loom_core::{
-    CancelReason, Error, ErrorKind, Happened, Recorder, Result, RunContext, RunError, RunErrorKind,
-    Step,
+    CancelReason, Error, ErrorKind, Happened, Result, RunContext, RunError, RunErrorKind, Step,
 };
+use loom_testing::Recorder;
 use loom_workflow::{END, Graph, Joined, Settled, Workflow};
 use serde_json::json;
 use tokio::time::sleep;

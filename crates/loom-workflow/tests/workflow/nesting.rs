@@ -1,6 +1,7 @@
 //! Workflows in workflows, directly and through a tool: one user, one trace, runs in runs.
 
-use loom_core::{Error, Limits, Loom, Recorder, Result, RunContext, RunErrorKind, UserId};
+use loom_core::{Error, Limits, Loom, Result, RunContext, RunErrorKind, UserId};
+use loom_testing::Recorder;
 use loom_workflow::Workflow;
 use serde_json::json;
 

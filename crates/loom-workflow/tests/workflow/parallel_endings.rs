@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use loom_core::{
-    CancelReason, Loom, MemoryJournal, Recorder, Result, RunContext, RunErrorKind, step,
-};
+use loom_core::{CancelReason, Loom, MemoryJournal, Result, RunContext, RunErrorKind, step};
+use loom_testing::Recorder;
 use loom_workflow::{Settling, Workflow, branch};
 use tokio::time::sleep;
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use loom_core::{
-    Error, ErrorKind, Limits, Loom, Recorder, Result, RunContext, RunErrorKind, Session, step,
-};
+use loom_core::{Error, ErrorKind, Limits, Loom, Result, RunContext, RunErrorKind, Session, step};
+use loom_testing::Recorder;
 use loom_workflow::{Workflow, branch};
 use tokio::time::sleep;
 

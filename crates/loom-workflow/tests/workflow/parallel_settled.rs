@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use loom_core::{
-    Error, ErrorKind, Limits, Loom, MemoryJournal, Recorder, Result, RunContext, RunErrorKind, Step,
+    Error, ErrorKind, Limits, Loom, MemoryJournal, Result, RunContext, RunErrorKind, Step,
 };
+use loom_testing::Recorder;
 use loom_workflow::{Settled, Settling, Workflow, branch};
 use serde_json::json;
 use tokio::time::sleep;

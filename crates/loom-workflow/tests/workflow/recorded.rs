@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use loom_core::{Happened, Loom, MemoryJournal, Recorder, Session};
+use loom_core::{Happened, Loom, MemoryJournal, Session};
+use loom_testing::Recorder;
 
 /// A recorder, and a session of alice that it watches.
 pub(crate) fn recorded() -> (Recorder, Session) {

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loom_core::{
-    Error, ErrorKind, Loom, MemoryJournal, Recorder, Result, RunContext, RunErrorKind, Step,
-};
+use loom_core::{Error, ErrorKind, Loom, MemoryJournal, Result, RunContext, RunErrorKind, Step};
+use loom_testing::Recorder;
 use loom_workflow::{Dag, END, Joined, Settled, Settling, Workflow};
 
 use crate::recorded::tree;

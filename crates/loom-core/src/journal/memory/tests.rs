@@ -1,11 +1,8 @@
 //! Unit tests of the journal in memory.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::error::ErrorKind;
 use crate::ids::{RunId, SessionId};
-use crate::journal::{check_journal, check_lapsing_leases};
 use crate::scope::Scope;
 
 const TTL: Duration = Duration::from_secs(30);
@@ -37,19 +34,6 @@ async fn is_held(journal: &MemoryJournal) -> bool {
             true
         }
     }
-}
-
-#[test]
-fn it_is_a_journal_where_there_is_no_runtime() {
-    futures::executor::block_on(check_journal(MemoryJournal::default)).unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn it_is_a_journal_behind_an_arc_and_within_a_runtime() {
-    let make = || Arc::new(MemoryJournal::default());
-    check_journal(make).await.unwrap();
-    let advance = tokio::time::advance;
-    check_lapsing_leases(make, advance).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,23 +4,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use loom_core::{
+    Attributes, EffectKind, Ending, Event, Happened, Name, Observer, OwnedEvent, RunId, SessionId,
+    SpanId, TraceId, UserId,
+};
 use serde_json::Value;
 
-use crate::attributes::Attributes;
-use crate::effect::EffectKind;
-use crate::ending::Ending;
-use crate::event::Event;
-use crate::ids::{RunId, SessionId, UserId};
-use crate::name::Name;
-use crate::observer::Observer;
-use crate::owned_event::{Happened, OwnedEvent};
-use crate::trace::{SpanId, TraceId};
-use crate::tree::unpoisoned;
+use crate::unpoisoned;
 
 /// Remembers every event, and shows them as spans and as a tree. Clones share one memory.
 ///
 /// ```
-/// use loom_core::{Error, ErrorKind, Loom, Recorder, Result};
+/// use loom_core::{Error, ErrorKind, Loom, Result};
+/// use loom_testing::Recorder;
 ///
 /// async fn validate(_: String) -> Result<String> {
 ///     Err(Error::new(ErrorKind::Failed, "no invoice"))
@@ -118,7 +114,7 @@ pub struct RecordedSpan {
     pub ending: Option<Ending>,
     /// What went in, where it crossed an edge.
     pub input: Option<Value>,
-    /// What it gave.
+    /// What it returned.
     pub output: Option<Value>,
     /// The error's message.
     pub error: Option<String>,
@@ -183,10 +179,7 @@ impl RecordedSpan {
             Happened::Decided { denied, .. } => self.denials.extend(denied.clone()),
             Happened::Delta { text } => self.streamed.push_str(text),
             Happened::Asked { question } => self.asked.push(question.name.clone()),
-            Happened::Opened { .. }
-            | Happened::Answered { .. }
-            | Happened::Replayed
-            | Happened::Settled { .. } => (),
+            _ => (),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::context::RunContext;
-use crate::error::{ErrorKind, Result};
-use crate::scope::Scope;
+use loom_core::{
+    ErrorKind, Forget, Journal, JournalRun, Released, Result, RunContext, RunQuery, RunStatus,
+    Scope,
+};
 
-use super::super::{Forget, Journal, JournalRun, Released, RunQuery, RunStatus};
 use super::{begin, differs, head, put, refusal, run, run_in, same, scope};
 
 pub(super) async fn pages<J: Journal>(journal: &J) -> Result<()> {

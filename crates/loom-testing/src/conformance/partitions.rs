@@ -1,14 +1,11 @@
 //! Partitions are kept apart, and can be forgotten.
 
+use loom_core::{
+    Answered, ErrorKind, Forget, Journal, JournalRun, Released, Result, RunContext, RunQuery,
+    RunStatus, Scope, SlotKey, SlotKind,
+};
 use serde_json::json;
 
-use crate::context::RunContext;
-use crate::error::{ErrorKind, Result};
-use crate::scope::Scope;
-
-use super::super::{
-    Answered, Forget, Journal, JournalRun, Released, RunQuery, RunStatus, SlotKey, SlotKind,
-};
 use super::{TTL, begin, put, record, records, refusal, run_in, same, scope, waiting};
 
 /// Partitions that a careless store takes for one another.

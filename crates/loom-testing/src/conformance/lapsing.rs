@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::{ErrorKind, Result};
+use loom_core::{ErrorKind, Forget, Journal, Lease, Released, Result, RunQuery, RunStatus};
 
-use super::super::{Forget, Journal, Lease, Released, RunQuery, RunStatus};
 use super::{fate, head, refusal, run, same, write};
 
 const SHORT: Duration = Duration::from_secs(2);

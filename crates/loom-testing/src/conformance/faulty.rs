@@ -2,9 +2,10 @@
 
 use std::sync::Mutex;
 
-use super::super::{Answered, Claimed, Forget, FoundRun, MemoryJournal, Page, Renewed, RunQuery};
+use loom_core::{Answered, Claimed, Forget, FoundRun, MemoryJournal, Page, Renewed, RunQuery};
+
 use super::*;
-use crate::tree::unpoisoned;
+use crate::unpoisoned;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -62,10 +63,8 @@ impl Faulty {
     /// Writes the records under a head that isn't refused.
     async fn force(&self, lease: &Lease, mut batch: Batch) -> Result<(), Lost> {
         if let Ok(Some(head)) = stored(&self.journal, &lease.run).await {
-            batch.head = RunHead {
-                revision: head.revision + 1,
-                ..head
-            };
+            batch.head = head;
+            batch.head.revision += 1;
         }
         self.journal.write(lease, &batch).await
     }

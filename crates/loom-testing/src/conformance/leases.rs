@@ -1,12 +1,11 @@
 //! Claims, tokens, and what is possible under a lease.
 
+use loom_core::{
+    ErrorKind, Forget, Journal, JournalRun, Lease, Released, Result, RunQuery, RunStatus, SlotKey,
+    SlotKind,
+};
 use serde_json::json;
 
-use crate::error::{ErrorKind, Result};
-
-use super::super::{
-    Forget, Journal, JournalRun, Lease, Released, RunQuery, RunStatus, SlotKey, SlotKind,
-};
 use super::{TTL, begin, fate, head, put, record, refusal, run, same, write};
 
 pub(super) async fn one_worker_holds_a_run<J: Journal>(journal: &J) -> Result<()> {

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use loom_core::{
+    FoundRun, Journal, JournalRun, Record, Released, Result, RunHead, RunQuery, RunStatus, SlotKind,
+};
 use serde_json::{Value, json};
 
-use crate::error::Result;
-
-use super::super::{
-    FoundRun, Journal, JournalRun, Record, Released, RunHead, RunQuery, RunStatus, SlotKind,
-};
 use super::{
     TTL, begin, differs, fate, head, own, put, record, records, run, same, stored_head, waiting,
     write,

@@ -1,10 +1,8 @@
 //! Answers, and what they race with.
 
+use loom_core::{Answered, Journal, Lease, Record, Released, Result, RunStatus, SlotKey, SlotKind};
 use serde_json::json;
 
-use crate::error::Result;
-
-use super::super::{Answered, Journal, Lease, Record, Released, RunStatus, SlotKey, SlotKind};
 use super::{begin, differs, fate, run, same, stored_head, waiting, write};
 
 fn question(path: &str) -> Record {

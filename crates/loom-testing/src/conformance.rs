@@ -13,16 +13,11 @@ mod faulty;
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{RunId, SessionId, UserId};
-use crate::scope::Scope;
-
-use super::{
-    Batch, Journal, JournalRun, Lease, Lost, Record, Released, RunHead, RunStatus, SlotKey,
-    SlotKind,
+use loom_core::{
+    Batch, Error, ErrorKind, Journal, JournalRun, Lease, Lost, Record, Released, Result, ResultExt,
+    RunHead, RunId, RunStatus, Scope, SessionId, SlotKey, SlotKind, UserId,
 };
+use serde_json::Value;
 
 /// Checks that a store keeps to what [`Journal`] promises, apart from leases that lapse.
 ///
@@ -34,7 +29,8 @@ use super::{
 /// scenario's name.
 ///
 /// ```
-/// use loom_core::{MemoryJournal, check_journal};
+/// use loom_core::MemoryJournal;
+/// use loom_testing::check_journal;
 ///
 /// # futures::executor::block_on(async {
 /// check_journal(MemoryJournal::default).await?;
@@ -151,7 +147,8 @@ async fn check_lists<J: Journal>(make: impl Fn() -> J) -> Result<()> {
 /// As [`check_journal`].
 ///
 /// ```
-/// use loom_core::{MemoryJournal, check_lapsing_leases};
+/// use loom_core::MemoryJournal;
+/// use loom_testing::check_lapsing_leases;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
 /// check_lapsing_leases(MemoryJournal::default, tokio::time::advance).await?;
@@ -185,7 +182,7 @@ pub async fn check_lapsing_leases<J: Journal, F: Future<Output = ()>>(
 }
 
 async fn scenario(name: &str, steps: impl Future<Output = Result<()>>) -> Result<()> {
-    steps.await.map_err(|error| error.in_context(name))
+    steps.await.context(name)
 }
 
 /// So long that no lease lapses by itself while a scenario runs.
@@ -210,7 +207,7 @@ fn fate<T>(result: &Result<T, Lost>) -> &'static str {
         Err(Lost::TakenOver) => "taken over",
         Err(Lost::Answered) => "answered",
         Err(Lost::Store(error)) if error.kind() == ErrorKind::Invalid => "invalid",
-        Err(Lost::Store(_)) => "failed",
+        Err(_) => "failed",
     }
 }
 
