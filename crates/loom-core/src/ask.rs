@@ -1,15 +1,12 @@
 //! Asking: the one way to an answer, for gates, for programs and about unfinished effects.
-
-use std::sync::Arc;
-
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::context::RunContext;
 use crate::data::Data;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
-use crate::journal::record::{AnswerRecord, QuestionRecord, digest_of, read, written};
-use crate::journal::{Lost, Record, RunJournal, SlotKey, SlotKind};
+use crate::journal::record::{AnswerRecord, QuestionRecord, digest, record};
+use crate::journal::{Lost, RunJournal, SlotKind};
 use crate::name::Name;
 use crate::poll::caught;
 use crate::question::{Approval, Origin, Question};
@@ -113,7 +110,7 @@ impl RunContext {
         self.alive()?;
         let user = self.user().map_or("", |it| it.as_str());
         let asking = Asking {
-            binding: digest_of(&["program", user, &body]),
+            binding: digest(&json!(["program", user, body])),
             question: Question::new(Origin::Program, path, name.as_str(), body),
             held: &[],
             accept: &|answer| T::from_value(answer.clone()).ok(),
@@ -168,14 +165,15 @@ impl RunContext {
             if round > 1 {
                 question.path = format!("{first}#round:{round}");
             }
-            let Some(record) = journal.get(SlotKind::Answer, &question.path) else {
+            let record = journal.read(SlotKind::Answer, &question.path);
+            let record: Option<AnswerRecord> = record.map_err(|e| self.broken(e))?;
+            let Some(record) = record else {
                 return Ok(Sought::Nowhere(Box::new(QuestionRecord {
                     question,
                     binding,
                 })));
             };
-            journal.is_answered(&question.path);
-            let record: AnswerRecord = read(&record).map_err(|e| self.broken(e))?;
+            journal.stop_expecting(&question.path);
             if record.spent && !held.contains(&question.path) {
                 continue;
             }
@@ -207,18 +205,16 @@ impl RunContext {
         let Some(journal) = &self.tree().journal else {
             return Err(Error::invalid("without a journal the run can't wait"));
         };
-        let value = written(&unasked).map_err(|e| self.broken(e))?;
+        let asked = record(SlotKind::Question, &unasked.question.path, &unasked);
+        let asked = asked.map_err(|e| self.broken(e))?;
         let question = unasked.question;
-        journal.begin_asking(&question.path);
+        journal.expect(&question.path);
         let asking = EndAsking(journal, &question.path);
-        let is_new = journal
-            .get(SlotKind::Question, &question.path)
-            .is_none_or(|before| *before != value);
-        if is_new {
-            let key = SlotKey::new(SlotKind::Question, question.path.clone());
-            let value = Arc::new(value);
-            journal.write(self, vec![Record { key, value }]).await?;
-        }
+        let known = journal.get(SlotKind::Question, &question.path);
+        let is_new = known.is_none_or(|before| before != asked.value);
+        // One that is known may still wait to be written: it is written before it is counted.
+        let unwritten = if is_new { vec![asked] } else { Vec::new() };
+        journal.write(self, unwritten).await?;
         // No await from here on.
         if let Some(reservation) = self.take_reservation() {
             reservation.release();
@@ -297,6 +293,6 @@ struct EndAsking<'a>(&'a RunJournal, &'a str);
 
 impl Drop for EndAsking<'_> {
     fn drop(&mut self) {
-        self.0.end_asking(self.1);
+        self.0.stop_expecting(self.1);
     }
 }

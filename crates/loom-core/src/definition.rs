@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::info::{Info, Kind, Link};
-use crate::journal::record::digest_of;
+use crate::journal::record::digest;
 
 /// How many differences are named; the others are counted.
 const MAX_DIFFERENCES: usize = 5;
@@ -30,7 +30,7 @@ impl Info {
     /// ```
     pub fn definition_hash(&self) -> String {
         let facts = Definition::of(self).0;
-        digest_of(&facts.iter().map(String::as_str).collect::<Vec<_>>())
+        digest(&facts.into_iter().collect())
     }
 
     /// The facts in which this definition differs from an earlier one; `None` if they mean the same.

@@ -6,8 +6,7 @@ mod query;
 mod erased;
 mod memory;
 pub(crate) mod record;
-pub(crate) mod run_journal;
-mod writing;
+mod run_journal;
 mod known;
 
 use std::time::Duration;
@@ -20,7 +19,6 @@ pub(crate) use erased::DynJournal;
 pub use head::{RunHead, RunStatus};
 pub use memory::MemoryJournal;
 pub use query::{Forget, FoundRun, Page, RunQuery, Whose};
-pub(crate) use record::USAGE;
 pub(crate) use run_journal::RunJournal;
 pub use types::{
     Answered, Batch, Claimed, JournalRun, Lease, Lost, Record, Released, Renewed, SlotKey, SlotKind,
@@ -32,8 +30,8 @@ pub use types::{
 /// value means is the driver's business; a store returns it to the byte. It decides three races:
 ///
 /// - Of several workers that claim a run one wins. The others get `Invalid` until the lease is
-///   released or lapses; then the next claim has a higher token, and whoever holds a lower one can
-///   write nothing more.
+///   released or lapses; then the next claim has a higher token, and nothing more is written under
+///   a lower one.
 /// - Of several answers to a question the first stays.
 /// - Of a pause and an answer that arrives meanwhile, one is refused: a batch that pauses the run
 ///   is written only while nothing it waits for is known.
@@ -156,8 +154,8 @@ pub trait Journal: Send + Sync + 'static {
     /// doesn't work, or holds what it can't read.
     fn runs(&self, query: &RunQuery<'_>) -> impl Future<Output = Result<Page<FoundRun>>> + Send;
 
-    /// Requests that a run be cancelled: its worker finds out with the next renewal, and whoever
-    /// claims it finds it in the head. Returns `false` for an unknown or finished run.
+    /// Requests that a run be cancelled: its worker finds out with the next renewal, and the next
+    /// claim finds it in the head. Returns `false` for an unknown or finished run.
     ///
     /// # Errors
     /// `Failed` for a store that doesn't work.

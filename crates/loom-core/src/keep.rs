@@ -33,10 +33,10 @@ impl Keeper {
 
     /// `None` where nothing renews a lease: then it doesn't run out.
     pub(crate) fn new(journal: &Arc<RunJournal>) -> Option<Self> {
-        if journal.ttl() == Duration::MAX {
+        if journal.ttl == Duration::MAX {
             return None;
         }
-        let ttl = journal.ttl();
+        let ttl = journal.ttl;
         let now = Instant::now();
         let next = Box::pin(tokio::time::sleep(ttl / 3));
         Some(Self {

@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::RunId;
 use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
-use crate::journal::record::{RunRecord, VERSION, digest, written};
-use crate::journal::{DynJournal, JournalRun, Record, RunJournal, SlotKey, SlotKind};
+use crate::journal::record::{RunRecord, VERSION, digest, record};
+use crate::journal::{DynJournal, JournalRun, RunJournal, SlotKind};
 use crate::keep::Keeper;
 use crate::outcome::Outcome;
 use crate::poll::caught;
@@ -161,7 +161,7 @@ impl Launch {
         let mut origin = self.origin(Some(trace))?;
         let input = input.to_value()?;
         // The bare context takes the first span id, the root the second.
-        let record = RunRecord {
+        let begun = RunRecord {
             version: VERSION,
             trace: trace.to_string(),
             root_span: SpanId::nth(origin.span_seed, 1).to_string(),
@@ -173,7 +173,7 @@ impl Launch {
         let journal = Arc::new(self.stopped_or(origin.deadline, body).await?);
         if let Some(before) = journal.get(SlotKind::Run, "") {
             let before = RunRecord::read(&before).map_err(broken)?;
-            if digest(&before.input) != digest(&record.input) {
+            if digest(&before.input) != digest(&begun.input) {
                 let message = format!("the run {} was begun with another input", self.run_id());
                 return Err(Error::invalid(message).into());
             }
@@ -186,8 +186,8 @@ impl Launch {
         origin.journal = Some(journal.clone());
         let cx = self.root(origin);
         let records = vec![
-            record_at(SlotKind::Run, &record)?,
-            record_at(SlotKind::Definition, &Definition::of(&info))?,
+            record(SlotKind::Run, "", &begun)?,
+            record(SlotKind::Definition, "", &Definition::of(&info))?,
         ];
         let body = Box::pin(caught(async { journal.write(&cx, records).await }));
         let deadline = cx.tree().deadline;
@@ -304,13 +304,6 @@ impl Launch {
         let caller = self.session.caller.map(|caller| caller.trace_id);
         caller.unwrap_or_else(|| self.session.parts.ids.trace_id())
     }
-}
-
-fn record_at(kind: SlotKind, record: &impl serde::Serialize) -> Result<Record> {
-    Ok(Record {
-        key: SlotKey::new(kind, ""),
-        value: Arc::new(written(record)?),
-    })
 }
 
 /// The journal is broken before the run began.

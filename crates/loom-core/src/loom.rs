@@ -16,7 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Gate, NamedGate};
 use crate::ids::RunId;
 use crate::install::Install;
-use crate::journal::run_journal::called;
 use crate::journal::{DynJournal, Forget, Journal};
 use crate::limits::Limits;
 use crate::observer::{DynObserver, Observer};
@@ -136,7 +135,7 @@ impl Loom {
         match launch.cancel_paused(self.0.limits).await {
             Err(held) if held.error().kind() == ErrorKind::Invalid => {
                 let journal = session.journal()?;
-                let asked = called("request_cancel", journal.request_cancel(&run)).await??;
+                let asked = journal.request_cancel(&run).await?;
                 asked.then_some(()).ok_or_else(|| held.into())
             }
             ended => Ok(ended?),
@@ -160,7 +159,7 @@ impl Loom {
     /// # }).unwrap();
     /// ```
     pub async fn forget(&self, what: &Forget) -> Result<u64> {
-        called("forget", self.journal()?.forget(what)).await?
+        self.journal()?.forget(what).await
     }
 
     fn journal(&self) -> Result<&Arc<dyn DynJournal>> {

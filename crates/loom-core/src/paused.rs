@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::RunId;
 use crate::journal::record::{QuestionRecord, read};
-use crate::journal::run_journal::called;
 use crate::journal::{DynJournal, FoundRun, RunHead, RunQuery, RunStatus, SlotKey, SlotKind};
 use crate::question::Question;
 use crate::scope::Scope;
@@ -16,7 +15,7 @@ use crate::scope::Scope;
 pub struct PausedRun {
     /// The run's id, to resume it.
     pub run_id: RunId,
-    /// What it waits to be told; empty once all is answered: then it waits to be resumed.
+    /// The questions it waits for; empty once all are answered: then it waits to be resumed.
     pub questions: Vec<Question>,
     /// Why its record can't be read, where it can't: then nobody knows what it waits for.
     pub unreadable: Option<String>,
@@ -29,7 +28,7 @@ pub(crate) async fn paused(journal: &dyn DynJournal, scope: &Scope) -> Result<Ve
     loop {
         let mut query = RunQuery::of(scope).status(RunStatus::Paused);
         query.after = after;
-        let page = called("runs", journal.runs(&query)).await??;
+        let page = journal.runs(&query).await?;
         for found in page.items {
             if is_resumed(&found.head) {
                 continue;
@@ -71,7 +70,7 @@ async fn waits_for(journal: &dyn DynJournal, found: &FoundRun) -> Result<Vec<Que
     let mut questions = Vec::new();
     for path in &found.head.waiting {
         let key = SlotKey::new(SlotKind::Question, path.clone());
-        let stored = called("read", journal.read(&found.run, &key)).await??;
+        let stored = journal.read(&found.run, &key).await?;
         let stored = stored.ok_or_else(|| {
             Error::new(
                 ErrorKind::Failed,

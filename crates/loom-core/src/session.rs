@@ -10,7 +10,6 @@ use crate::data::checked_value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RunId, SessionId, UserId};
 use crate::journal::record::{AnswerRecord, QuestionRecord, read, written};
-use crate::journal::run_journal::called;
 use crate::journal::{Answered, DynJournal, JournalRun, SlotKey, SlotKind};
 use crate::limits::Limits;
 use crate::loom::Parts;
@@ -159,7 +158,7 @@ impl Session {
         // The same whatever of it was guessed wrong.
         let unasked = || Error::invalid("no run of this session asked that question");
         let key = SlotKey::new(SlotKind::Question, path);
-        let stored = called("read", journal.read(&run, &key)).await??;
+        let stored = journal.read(&run, &key).await?;
         let QuestionRecord { question, binding } = match stored {
             Some(stored) => read(&stored)?,
             None => return Err(unasked()),
@@ -176,7 +175,7 @@ impl Session {
             spent: false,
         };
         let record = written(&record)?;
-        match called("answer", journal.answer(&run, path, record)).await?? {
+        match journal.answer(&run, path, record).await? {
             Answered::Written => Ok(()),
             Answered::NotAsked => Err(unasked()),
             Answered::Already => Err(Error::invalid(format!(

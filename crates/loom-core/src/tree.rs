@@ -158,6 +158,12 @@ impl Tree {
         open.iter().map(|it| it.question.clone()).collect()
     }
 
+    /// The paths of the questions that are open.
+    pub(crate) fn open_paths(&self) -> Vec<String> {
+        let open = unpoisoned(&self.questions);
+        open.iter().map(|it| it.question.path.clone()).collect()
+    }
+
     /// Forgets the questions whose answers were taken over.
     pub(crate) fn forget_answered(&self, journal: &RunJournal) {
         let mut open = unpoisoned(&self.questions);

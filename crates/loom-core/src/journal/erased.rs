@@ -1,4 +1,4 @@
-//! The object-safe twin of `Journal`, and journals behind an `Arc`.
+//! Journals as the driver calls them, and journals behind an `Arc`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::poll::{caught, caught_now};
 
 use super::{
     Answered, Batch, Claimed, Forget, FoundRun, Journal, JournalRun, Lease, Lost, Page, Released,
@@ -14,102 +15,79 @@ use super::{
 };
 
 impl<J: Journal> Journal for Arc<J> {
-    fn claim(
-        &self,
-        run: &JournalRun,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Claimed>> + Send {
-        (**self).claim(run, ttl)
+    async fn claim(&self, run: &JournalRun, ttl: Duration) -> Result<Claimed> {
+        (**self).claim(run, ttl).await
     }
 
-    fn renew(
-        &self,
-        lease: &Lease,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Renewed, Lost>> + Send {
-        (**self).renew(lease, ttl)
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Renewed, Lost> {
+        (**self).renew(lease, ttl).await
     }
 
-    fn write(&self, lease: &Lease, batch: &Batch) -> impl Future<Output = Result<(), Lost>> + Send {
-        (**self).write(lease, batch)
+    async fn write(&self, lease: &Lease, batch: &Batch) -> Result<(), Lost> {
+        (**self).write(lease, batch).await
     }
 
     fn release(&self, lease: &Lease, how: Released) {
         (**self).release(lease, how);
     }
 
-    fn answer(
-        &self,
-        run: &JournalRun,
-        path: &str,
-        value: Value,
-    ) -> impl Future<Output = Result<Answered>> + Send {
-        (**self).answer(run, path, value)
+    async fn answer(&self, run: &JournalRun, path: &str, value: Value) -> Result<Answered> {
+        (**self).answer(run, path, value).await
     }
 
-    fn read(
-        &self,
-        run: &JournalRun,
-        slot: &SlotKey,
-    ) -> impl Future<Output = Result<Option<Value>>> + Send {
-        (**self).read(run, slot)
+    async fn read(&self, run: &JournalRun, slot: &SlotKey) -> Result<Option<Value>> {
+        (**self).read(run, slot).await
     }
 
-    fn runs(&self, query: &RunQuery<'_>) -> impl Future<Output = Result<Page<FoundRun>>> + Send {
-        (**self).runs(query)
+    async fn runs(&self, query: &RunQuery<'_>) -> Result<Page<FoundRun>> {
+        (**self).runs(query).await
     }
 
-    fn request_cancel(&self, run: &JournalRun) -> impl Future<Output = Result<bool>> + Send {
-        (**self).request_cancel(run)
+    async fn request_cancel(&self, run: &JournalRun) -> Result<bool> {
+        (**self).request_cancel(run).await
     }
 
-    fn forget(&self, what: &Forget) -> impl Future<Output = Result<u64>> + Send {
-        (**self).forget(what)
+    async fn forget(&self, what: &Forget) -> Result<u64> {
+        (**self).forget(what).await
     }
 }
 
-/// The object-safe twin of [`Journal`].
+/// The object-safe twin of [`Journal`]. A store that panics is a broken store: each call returns
+/// the panic as an error.
 pub(crate) trait DynJournal: Send + Sync {
-    fn claim<'a>(&'a self, run: &'a JournalRun, ttl: Duration) -> BoxFuture<'a, Result<Claimed>>;
-    fn renew<'a>(&'a self, lease: &'a Lease, ttl: Duration)
-    -> BoxFuture<'a, Result<Renewed, Lost>>;
-    fn write<'a>(&'a self, lease: &'a Lease, batch: &'a Batch) -> BoxFuture<'a, Result<(), Lost>>;
-    fn release(&self, lease: &Lease, how: Released);
+    fn claim<'a>(&'a self, run: &'a JournalRun, ttl: Duration) -> Called<'a, Claimed>;
+    fn renew<'a>(&'a self, lease: &'a Lease, ttl: Duration) -> Called<'a, Renewed, Lost>;
+    fn write<'a>(&'a self, lease: &'a Lease, batch: &'a Batch) -> Called<'a, (), Lost>;
+    fn release(&self, lease: &Lease, how: Released) -> Result<(), String>;
     fn answer<'a>(
         &'a self,
         run: &'a JournalRun,
         path: &'a str,
         value: Value,
-    ) -> BoxFuture<'a, Result<Answered>>;
-    fn read<'a>(
-        &'a self,
-        run: &'a JournalRun,
-        slot: &'a SlotKey,
-    ) -> BoxFuture<'a, Result<Option<Value>>>;
-    fn runs<'a>(&'a self, query: &'a RunQuery<'_>) -> BoxFuture<'a, Result<Page<FoundRun>>>;
-    fn request_cancel<'a>(&'a self, run: &'a JournalRun) -> BoxFuture<'a, Result<bool>>;
-    fn forget<'a>(&'a self, what: &'a Forget) -> BoxFuture<'a, Result<u64>>;
+    ) -> Called<'a, Answered>;
+    fn read<'a>(&'a self, run: &'a JournalRun, slot: &'a SlotKey) -> Called<'a, Option<Value>>;
+    fn runs<'a>(&'a self, query: &'a RunQuery<'_>) -> Called<'a, Page<FoundRun>>;
+    fn request_cancel<'a>(&'a self, run: &'a JournalRun) -> Called<'a, bool>;
+    fn forget<'a>(&'a self, what: &'a Forget) -> Called<'a, u64>;
 }
+
+pub(crate) type Called<'a, T, E = Error> = BoxFuture<'a, Result<T, E>>;
 
 impl<J: Journal> DynJournal for J {
-    fn claim<'a>(&'a self, run: &'a JournalRun, ttl: Duration) -> BoxFuture<'a, Result<Claimed>> {
-        Box::pin(Journal::claim(self, run, ttl))
+    fn claim<'a>(&'a self, run: &'a JournalRun, ttl: Duration) -> Called<'a, Claimed> {
+        called("claim", move || Journal::claim(self, run, ttl))
     }
 
-    fn renew<'a>(
-        &'a self,
-        lease: &'a Lease,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<Renewed, Lost>> {
-        Box::pin(Journal::renew(self, lease, ttl))
+    fn renew<'a>(&'a self, lease: &'a Lease, ttl: Duration) -> Called<'a, Renewed, Lost> {
+        called("renew", move || Journal::renew(self, lease, ttl))
     }
 
-    fn write<'a>(&'a self, lease: &'a Lease, batch: &'a Batch) -> BoxFuture<'a, Result<(), Lost>> {
-        Box::pin(Journal::write(self, lease, batch))
+    fn write<'a>(&'a self, lease: &'a Lease, batch: &'a Batch) -> Called<'a, (), Lost> {
+        called("write", || Journal::write(self, lease, batch))
     }
 
-    fn release(&self, lease: &Lease, how: Released) {
-        Journal::release(self, lease, how);
+    fn release(&self, lease: &Lease, how: Released) -> Result<(), String> {
+        caught_now(|| Journal::release(self, lease, how))
     }
 
     fn answer<'a>(
@@ -117,31 +95,41 @@ impl<J: Journal> DynJournal for J {
         run: &'a JournalRun,
         path: &'a str,
         value: Value,
-    ) -> BoxFuture<'a, Result<Answered>> {
-        Box::pin(Journal::answer(self, run, path, value))
+    ) -> Called<'a, Answered> {
+        called("answer", || Journal::answer(self, run, path, value))
     }
 
-    fn read<'a>(
-        &'a self,
-        run: &'a JournalRun,
-        slot: &'a SlotKey,
-    ) -> BoxFuture<'a, Result<Option<Value>>> {
-        Box::pin(Journal::read(self, run, slot))
+    fn read<'a>(&'a self, run: &'a JournalRun, slot: &'a SlotKey) -> Called<'a, Option<Value>> {
+        called("read", || Journal::read(self, run, slot))
     }
 
-    fn runs<'a>(&'a self, query: &'a RunQuery<'_>) -> BoxFuture<'a, Result<Page<FoundRun>>> {
-        Box::pin(Journal::runs(self, query))
+    fn runs<'a>(&'a self, query: &'a RunQuery<'_>) -> Called<'a, Page<FoundRun>> {
+        called("runs", || Journal::runs(self, query))
     }
 
-    fn request_cancel<'a>(&'a self, run: &'a JournalRun) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(Journal::request_cancel(self, run))
+    fn request_cancel<'a>(&'a self, run: &'a JournalRun) -> Called<'a, bool> {
+        called("request_cancel", || Journal::request_cancel(self, run))
     }
 
-    fn forget<'a>(&'a self, what: &'a Forget) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(Journal::forget(self, what))
+    fn forget<'a>(&'a self, what: &'a Forget) -> Called<'a, u64> {
+        called("forget", || Journal::forget(self, what))
     }
 }
 
+fn called<'a, T, E, F>(what: &'static str, call: impl FnOnce() -> F + Send + 'a) -> Called<'a, T, E>
+where
+    E: From<Error>,
+    F: Future<Output = Result<T, E>> + Send,
+{
+    Box::pin(async move {
+        caught(async { call().await })
+            .await
+            .unwrap_or_else(|panic| {
+                let message = format!("the journal panicked in `{what}`: {panic}");
+                Err(Error::new(ErrorKind::Failed, message).into())
+            })
+    })
+}
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
@@ -182,7 +170,7 @@ mod tests {
         assert!(journal.request_cancel(&run).await.unwrap());
         let renewed = journal.renew(&lease, TTL).await.unwrap();
         assert_eq!(renewed, Renewed::new(true));
-        journal.release(&lease, Released::Shutdown);
+        journal.release(&lease, Released::Shutdown).unwrap();
         let page = journal.runs(&RunQuery::of(&run.scope)).await.unwrap();
         assert_eq!((page.items.len(), page.next), (1, None));
         assert_eq!(journal.forget(&Forget::Run(run)).await.unwrap(), 1);

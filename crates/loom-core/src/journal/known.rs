@@ -8,36 +8,39 @@ use serde_json::Value;
 use crate::journal::{Record, SlotKind};
 
 /// The records of earlier attempts, which were handed over at the claim, and of this one.
-#[derive(Default)]
 pub(super) struct Known {
+    /// By kind, then by path.
     records: [HashMap<String, Arc<Value>>; 7],
     /// Below which paths several effects ran at once in an earlier attempt.
     pub(super) overlapped: HashSet<String>,
 }
 
 impl Known {
-    pub(super) fn get(&self, kind: SlotKind, path: &str) -> Option<&Arc<Value>> {
-        let records = &self.records[kind as usize];
-        match records.is_empty() {
-            true => None,
-            false => records.get(path),
-        }
-    }
-
-    /// A record of an earlier attempt.
-    pub(super) fn add(&mut self, record: Record) {
-        let overlapped = match record.key.kind {
-            SlotKind::Output => record.value["overlapped"] == true,
-            SlotKind::Intent => record.value["overlapped"] == true,
-            _ => false,
+    /// The records of earlier attempts.
+    pub(super) fn of(records: Vec<Record>) -> Self {
+        let mut known = Self {
+            records: Default::default(),
+            overlapped: HashSet::new(),
         };
-        if overlapped && let Some((parent, _)) = record.key.path.rsplit_once('/') {
-            self.overlapped.insert(parent.to_owned());
+        for record in records {
+            let is_effect = matches!(record.key.kind, SlotKind::Output | SlotKind::Intent);
+            if is_effect
+                && record.value["overlapped"] == true
+                && let Some((parent, _)) = record.key.path.rsplit_once('/')
+            {
+                known.overlapped.insert(parent.to_owned());
+            }
+            known.put(&record);
         }
-        self.put(record);
+        known
     }
 
-    pub(super) fn put(&mut self, record: Record) {
-        self.records[record.key.kind as usize].insert(record.key.path, record.value);
+    pub(super) fn get(&self, kind: SlotKind, path: &str) -> Option<&Arc<Value>> {
+        self.records[kind as usize].get(path)
+    }
+
+    pub(super) fn put(&mut self, record: &Record) {
+        let records = &mut self.records[record.key.kind as usize];
+        records.insert(record.key.path.clone(), record.value.clone());
     }
 }

@@ -42,19 +42,18 @@ struct Memory {
     written: u64,
 }
 
+#[derive(Default)]
 struct Stored {
+    /// The last claim's.
     token: u64,
-    holder: Holder,
+    lease: Option<Term>,
+    /// Whether the last lease was released so that any worker may resume the run.
+    is_left: bool,
     cancel_requested: bool,
     /// Counted from the first run that was written, so that listings are in order.
     age: u64,
     head: Option<RunHead>,
     records: BTreeMap<SlotKey, Arc<Value>>,
-}
-
-enum Holder {
-    Worker(Term),
-    Nobody(Released),
 }
 
 /// How long a lease lasts.
@@ -80,62 +79,21 @@ impl Term {
 }
 
 impl Stored {
-    fn claimed(token: u64, term: Term) -> Self {
-        Self {
-            token,
-            holder: Holder::Worker(term),
-            cancel_requested: false,
-            age: 0,
-            head: None,
-            records: BTreeMap::new(),
-        }
-    }
-
     fn is_held(&self) -> bool {
-        match &self.holder {
-            Holder::Worker(term) => !term.has_lapsed(),
-            Holder::Nobody(_) => false,
-        }
-    }
-
-    /// Whether any worker may resume the run, if it is open.
-    fn is_orphaned(&self) -> bool {
-        match &self.holder {
-            Holder::Worker(term) => term.has_lapsed(),
-            Holder::Nobody(Released::Shutdown) => true,
-            Holder::Nobody(Released::Ended | Released::Paused | Released::Dropped) => false,
-        }
+        self.lease.as_ref().is_some_and(|term| !term.has_lapsed())
     }
 
     /// The head with what the store knows of it.
     fn head(&self) -> Option<RunHead> {
-        let mut head = self.head.clone()?;
-        head.cancel_requested = self.cancel_requested;
-        head.lease_until = match &self.holder {
-            Holder::Worker(term) => term.until,
-            Holder::Nobody(_) => None,
-        };
-        Some(head)
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let records = self.records.iter();
-        records
-            .map(|(key, value)| Record {
-                key: key.clone(),
-                value: value.clone(),
-            })
-            .collect()
+        Some(RunHead {
+            cancel_requested: self.cancel_requested,
+            lease_until: self.lease.as_ref().and_then(|term| term.until),
+            ..self.head.clone()?
+        })
     }
 
     fn has(&self, kind: SlotKind, path: &str) -> bool {
         self.records.contains_key(&SlotKey::new(kind, path))
-    }
-
-    /// Whether a run with this head has nothing to wait for.
-    fn may_continue(&self, head: &RunHead) -> bool {
-        let answered = |path: &String| self.has(SlotKind::Answer, path);
-        head.waiting.iter().any(answered) || head.due.is_some_and(|due| due <= SystemTime::now())
     }
 
     fn may_be_replaced_by(&self, head: &RunHead) -> Result<(), Lost> {
@@ -148,21 +106,27 @@ impl Stored {
             );
             return Err(Lost::Store(Error::invalid(message)));
         }
-        match head.status {
-            RunStatus::Paused if self.may_continue(head) => Err(Lost::Answered),
-            RunStatus::Paused
-            | RunStatus::Open
-            | RunStatus::Ended
-            | RunStatus::Failed
-            | RunStatus::Cancelled => Ok(()),
+        let answered = |path: &String| self.has(SlotKind::Answer, path);
+        let is_due = head.due.is_some_and(|due| due <= SystemTime::now());
+        let may_continue = is_due || head.waiting.iter().any(answered);
+        match head.status == RunStatus::Paused && may_continue {
+            true => Err(Lost::Answered),
+            false => Ok(()),
         }
     }
 
-    fn matches(&self, head: &RunHead, query: &RunQuery<'_>) -> bool {
+    fn matches(&self, query: &RunQuery<'_>) -> bool {
+        let Some(head) = &self.head else {
+            return false;
+        };
         let is_due = |by| head.due.is_some_and(|due| due <= by);
+        let is_orphaned = || match &self.lease {
+            Some(term) => term.has_lapsed(),
+            None => self.is_left,
+        };
         query.status.is_none_or(|status| status == head.status)
             && query.due_by.is_none_or(is_due)
-            && (!query.lapsed || (head.status == RunStatus::Open && self.is_orphaned()))
+            && (!query.lapsed || (head.status == RunStatus::Open && is_orphaned()))
     }
 }
 
@@ -176,15 +140,13 @@ impl Memory {
     /// The run, if this lease is the last one of it and wasn't released.
     fn under(&mut self, lease: &Lease) -> Result<&mut Stored, Lost> {
         let stored = self.runs.get_mut(&lease.run);
-        stored
-            .filter(|it| it.token == lease.token && matches!(it.holder, Holder::Worker(_)))
-            .ok_or(Lost::TakenOver)
+        let is_last = |it: &&mut Stored| it.token == lease.token && it.lease.is_some();
+        stored.filter(is_last).ok_or(Lost::TakenOver)
     }
 }
 
 impl Journal for MemoryJournal {
     async fn claim(&self, run: &JournalRun, ttl: Duration) -> Result<Claimed> {
-        let term = Term::begin(ttl);
         let mut memory = self.memory();
         if memory.runs.get(run).is_some_and(Stored::is_held) {
             return Err(Error::invalid(format!(
@@ -197,34 +159,32 @@ impl Journal for MemoryJournal {
             run: run.clone(),
             token: memory.claims,
         };
-        let Some(stored) = memory.runs.get_mut(run) else {
-            let stored = Stored::claimed(lease.token, term);
-            memory.runs.insert(run.clone(), stored);
-            return Ok(Claimed::new(lease, None, Vec::new()));
-        };
-        (stored.token, stored.holder) = (lease.token, Holder::Worker(term));
-        Ok(Claimed::new(lease, stored.head(), stored.records()))
+        let stored = memory.runs.entry(run.clone()).or_default();
+        (stored.token, stored.lease) = (lease.token, Some(Term::begin(ttl)));
+        let records = stored.records.iter().map(|(key, value)| Record {
+            key: key.clone(),
+            value: value.clone(),
+        });
+        Ok(Claimed::new(lease, stored.head(), records.collect()))
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Renewed, Lost> {
-        let term = Term::begin(ttl);
         let mut memory = self.memory();
         let stored = memory.under(lease)?;
-        stored.holder = Holder::Worker(term);
+        stored.lease = Some(Term::begin(ttl));
         Ok(Renewed::new(stored.cancel_requested))
     }
 
     async fn write(&self, lease: &Lease, batch: &Batch) -> Result<(), Lost> {
-        let Batch { head, records } = batch.clone();
         let mut memory = self.memory();
         let age = memory.written + 1;
         let stored = memory.under(lease)?;
-        stored.may_be_replaced_by(&head)?;
-        stored.cancel_requested &= !head.status.is_finished();
-        let is_first = stored.head.replace(head).is_none();
-        let records = records.into_iter().map(|it| (it.key, it.value));
+        stored.may_be_replaced_by(&batch.head)?;
+        stored.cancel_requested &= !batch.head.status.is_finished();
+        let records = batch.records.iter();
+        let records = records.map(|it| (it.key.clone(), it.value.clone()));
         stored.records.extend(records);
-        if is_first {
+        if stored.head.replace(batch.head.clone()).is_none() {
             stored.age = age;
             memory.written = age;
         }
@@ -236,7 +196,7 @@ impl Journal for MemoryJournal {
         let Ok(stored) = memory.under(lease) else {
             return;
         };
-        stored.holder = Holder::Nobody(how);
+        (stored.lease, stored.is_left) = (None, how == Released::Shutdown);
         if stored.head.is_none() {
             memory.runs.remove(&lease.run);
         }
@@ -282,8 +242,7 @@ impl Journal for MemoryJournal {
         let mut found: Vec<_> = memory
             .runs
             .iter()
-            .filter(|(run, stored)| stored.age > after && in_scope(run))
-            .filter(|(_, it)| it.head.as_ref().is_some_and(|head| it.matches(head, query)))
+            .filter(|(run, it)| it.age > after && in_scope(run) && it.matches(query))
             .collect();
         found.sort_unstable_by_key(|(_, stored)| stored.age);
         let has_more = found.len() > query.max;

@@ -1,13 +1,14 @@
 //! What the journal's values are: the layout a stored run keeps from version to version.
 
-use std::io;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use sha2::Digest;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
+use crate::journal::{Record, SlotKey, SlotKind};
 use crate::ledger::Spent;
 use crate::limits::Limits;
 use crate::question::Question;
@@ -75,6 +76,14 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(value: &'a Value) -> Result<T> {
 pub(crate) fn written(record: &impl Serialize) -> Result<Value> {
     serde_json::to_value(record)
         .map_err(|e| Error::with_source(ErrorKind::Failed, format!("can't write a record: {e}"), e))
+}
+
+/// The record of this kind at this path.
+pub(crate) fn record(kind: SlotKind, path: &str, content: &impl Serialize) -> Result<Record> {
+    Ok(Record {
+        key: SlotKey::new(kind, path),
+        value: Arc::new(written(content)?),
+    })
 }
 
 /// `Question`: what was asked, and what an answer to it is bound to.
@@ -168,61 +177,24 @@ impl FailureRecord {
 /// The digest of a value: of its JSON with the keys of every object in order, whatever order this
 /// build of serde_json keeps them in.
 pub(crate) fn digest(value: &Value) -> String {
-    let mut hash = Hashing(sha2::Sha256::new());
-    hash_ordered(value, &mut hash);
-    hex(&hash.0.finalize())
-}
-
-/// The digest of several texts, none of which can be taken for part of another.
-pub(crate) fn digest_of(parts: &[&str]) -> String {
-    let mut hash = sha2::Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
+    let mut hash = Sha256::new();
+    // Neither a value nor a hash can fail to be written.
+    let _ = serde_json::to_writer(&mut hash, &Ordered(value));
     hex(&hash.finalize())
 }
 
-struct Hashing(sha2::Sha256);
+struct Ordered<'a>(&'a Value);
 
-impl io::Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn hash_ordered(value: &Value, hash: &mut Hashing) {
-    match value {
-        Value::Array(items) => {
-            hash.0.update(b"[");
-            for item in items {
-                hash_ordered(item, hash);
-                hash.0.update(b",");
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Ordered)),
+            Value::Object(fields) => {
+                let mut fields: Vec<_> = fields.iter().collect();
+                fields.sort_unstable_by_key(|(key, _)| *key);
+                serializer.collect_map(fields.into_iter().map(|(key, it)| (key, Ordered(it))))
             }
-            hash.0.update(b"]");
+            leaf => leaf.serialize(serializer),
         }
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_unstable_by_key(|(key, _)| *key);
-            hash.0.update(b"{");
-            for (key, item) in fields {
-                write_leaf(key, hash);
-                hash.0.update(b":");
-                hash_ordered(item, hash);
-                hash.0.update(b",");
-            }
-            hash.0.update(b"}");
-        }
-        leaf => write_leaf(leaf, hash),
     }
-}
-
-fn write_leaf(leaf: &(impl Serialize + ?Sized), hash: &mut Hashing) {
-    // Neither a text nor a number can fail to be written into a hash.
-    let _ = serde_json::to_writer(hash, leaf);
 }

@@ -1,11 +1,11 @@
 //! `RunJournal`: one run's part of the journal, held under a lease.
 
-mod asking;
-
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::context::RunContext;
@@ -13,118 +13,136 @@ use crate::control::Cause;
 use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::known::Known;
-use crate::journal::record::{IntentRecord, OutputRecord, USAGE, UsageRecord, read, written};
-use crate::journal::writing::{Write, Writing, driven};
+use crate::journal::record::{USAGE, UsageRecord, read, record};
 use crate::journal::{
     Batch, DynJournal, JournalRun, Lease, Lost, Record, Released, Renewed, RunHead, RunStatus,
     SlotKey, SlotKind,
 };
-use crate::poll::{caught, caught_now};
 use crate::tree::{Tree, unpoisoned};
-
-const HELD: u8 = 0;
-/// Another worker has it: nothing more is written.
-const LOST: u8 = 1;
-const RELEASED: u8 = 2;
 
 /// One run's part of the journal. All records of earlier attempts were handed over when it was
 /// claimed, and those of this attempt are kept, too: nothing is read again.
 pub(crate) struct RunJournal {
     store: Arc<dyn DynJournal>,
     lease: Lease,
-    ttl: Duration,
-    known: Mutex<Known>,
-    queue: Mutex<Queue>,
-    writing: Writing,
-    state: AtomicU8,
+    pub(crate) ttl: Duration,
+    state: Mutex<State>,
 }
 
-/// What waits to be written, and the head it is written with.
-struct Queue {
-    records: Vec<(u64, Record)>,
-    next: u64,
-    written: u64,
+struct State {
+    hold: Hold,
+    /// The head that was written last.
     head: RunHead,
     attempt: u32,
-    /// Questions that are just being written: they are waited for, though not counted yet.
-    asking: Vec<String>,
-    /// What an earlier attempt waited for and this one didn't come to yet.
-    carried: Vec<String>,
-    /// Intents of effects that closed as paused.
-    paused: Vec<(String, IntentRecord)>,
+    known: Known,
+    /// Where an answer is waited for though no question is counted: it is just being written, or
+    /// an earlier attempt asked it and this one didn't come to it yet.
+    expected: Vec<String>,
+    /// What waits to be written.
+    queue: Vec<Record>,
+    /// How many records there were, and how many of them are written.
+    recorded: u64,
+    written: u64,
+    writing: Option<Writing>,
+}
+
+/// Whether this worker may write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Held,
+    /// Another worker has the run: nothing more is written.
+    Lost,
+    Released,
+}
+
+type Write = BoxFuture<'static, Result<(), Lost>>;
+
+/// The batch that is being written, which everything that waits for it polls: what began a write
+/// and isn't polled any more holds nothing up. A write that nothing waits for any more is dropped.
+struct Writing {
+    write: WeakShared<Write>,
+    batch: Arc<Batch>,
+    /// How many records are written then.
+    through: u64,
 }
 
 impl RunJournal {
     /// Takes a run, new or known.
     ///
     /// # Errors
-    /// `Invalid` while another worker holds it; whatever else the store says.
+    /// `Invalid` while another worker holds it; the store's own.
     pub(crate) async fn claim(
         store: &Arc<dyn DynJournal>,
         run: &JournalRun,
         of: &str,
         ttl: Duration,
     ) -> Result<Self> {
-        let claimed = called("claim", store.claim(run, ttl)).await??;
-        let mut known = Known::default();
-        for record in claimed.records {
-            known.add(record);
-        }
+        let claimed = store.claim(run, ttl).await?;
         let head = claimed
             .head
             .unwrap_or_else(|| RunHead::new(run.root.clone(), of, SystemTime::now()));
-        let progress: Option<UsageRecord> = match known.get(SlotKind::Run, USAGE) {
-            Some(value) => Some(read(value)?),
-            None => None,
-        };
-        Ok(Self {
+        let journal = Self {
             store: store.clone(),
             lease: claimed.lease,
             ttl,
-            known: Mutex::new(known),
-            queue: Mutex::new(Queue {
-                records: Vec::new(),
-                next: 0,
-                written: 0,
-                carried: head.waiting.clone(),
+            state: Mutex::new(State {
+                hold: Hold::Held,
+                attempt: 1,
+                known: Known::of(claimed.records),
+                expected: head.waiting.clone(),
                 head,
-                attempt: progress.map_or(1, |it| it.attempt + 1),
-                asking: Vec::new(),
-                paused: Vec::new(),
+                queue: Vec::new(),
+                recorded: 0,
+                written: 0,
+                writing: None,
             }),
-            writing: Writing::default(),
-            state: AtomicU8::new(HELD),
-        })
+        };
+        if let Some(before) = journal.read::<UsageRecord>(SlotKind::Run, USAGE)? {
+            journal.state().attempt = before.attempt + 1;
+        }
+        Ok(journal)
     }
 
-    pub(crate) fn ttl(&self) -> Duration {
-        self.ttl
+    fn state(&self) -> MutexGuard<'_, State> {
+        unpoisoned(&self.state)
     }
 
     pub(crate) fn of(&self) -> String {
-        unpoisoned(&self.queue).head.of.clone()
+        self.state().head.of.clone()
     }
 
     /// Whether the run had ended, failed or been cancelled when it was claimed.
     pub(crate) fn was_finished(&self) -> bool {
-        let queue = unpoisoned(&self.queue);
-        queue.head.status.is_finished()
+        self.state().head.status.is_finished()
     }
 
     /// The number of this attempt, the first being 1.
     pub(crate) fn attempt(&self) -> u32 {
-        unpoisoned(&self.queue).attempt
+        self.state().attempt
     }
 
     /// A record of this or an earlier attempt.
     pub(crate) fn get(&self, kind: SlotKind, path: &str) -> Option<Arc<Value>> {
-        unpoisoned(&self.known).get(kind, path).cloned()
+        self.state().known.get(kind, path).cloned()
+    }
+
+    /// A record as its type.
+    ///
+    /// # Errors
+    /// `Failed` for one that can't be read: the store is broken.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        kind: SlotKind,
+        path: &str,
+    ) -> Result<Option<T>> {
+        self.get(kind, path).map(|value| read(&value)).transpose()
     }
 
     /// Whether several effects ran at once below the path in an earlier attempt.
     pub(crate) fn overlapped(&self, place: impl FnOnce() -> String) -> bool {
-        let known = unpoisoned(&self.known);
-        !known.overlapped.is_empty() && known.overlapped.contains(&place())
+        let state = self.state();
+        let overlapped = &state.known.overlapped;
+        !overlapped.is_empty() && overlapped.contains(&place())
     }
 
     /// Writes records below this effect, and what else waits to be written; all or nothing.
@@ -137,167 +155,174 @@ impl RunJournal {
             .map_err(|lost| self.stop(cx, lost))
     }
 
-    /// Writes records with the run's status.
+    /// Writes records with the run's status. One write comes after the other, so that an older head
+    /// never lands after a newer one.
     pub(crate) async fn write_as(
         &self,
         tree: &Tree,
         status: RunStatus,
         records: Vec<Record>,
     ) -> Result<(), Lost> {
-        let last = self.enqueue(records);
+        let last = self.write_later(records);
         loop {
-            let begin = || self.begin_write(tree, status, last);
-            let Some((write, is_own)) = self.writing.under_way_or(begin)? else {
+            let Some((write, is_own)) = self.begin_write(tree, status, last)? else {
                 return Ok(());
             };
-            let wrote = driven(write.clone()).await;
-            self.writing.end(&write, |batch, through| match &wrote {
-                Ok(()) => self.wrote(batch, through),
-                Err(Lost::TakenOver) => self.state.store(LOST, Ordering::Release),
-                Err(Lost::Answered | Lost::Store(_)) => (),
-            });
+            // A shared future wakes all that waits for it, also what polls it as it ends: most
+            // stores are ready at once, and the run isn't polled once more for each of them.
+            let wrote = match write.clone().now_or_never() {
+                Some(wrote) => wrote,
+                None => write.clone().await,
+            };
+            self.end_write(&write, &wrote);
             if is_own {
                 return wrote;
             }
         }
     }
 
-    /// A write of all that waits; `None` if what the caller waits for is written.
+    /// Writes records with the next batch; returns how many records there are then.
+    pub(crate) fn write_later(&self, records: Vec<Record>) -> u64 {
+        let mut state = self.state();
+        for record in &records {
+            state.known.put(record);
+        }
+        state.recorded += records.len() as u64;
+        state.queue.extend(records);
+        state.recorded
+    }
+
+    /// The write that is under way, or else one of all that waits, which is the caller's own;
+    /// `None` if the caller's records are written.
     fn begin_write(
         &self,
         tree: &Tree,
         status: RunStatus,
         last: u64,
-    ) -> Result<Option<(Write, Arc<Batch>, u64)>, Lost> {
-        let Some((batch, through)) = self.batch(tree, status, last)? else {
+    ) -> Result<Option<(Shared<Write>, bool)>, Lost> {
+        let waiting = tree.open_paths();
+        let mut state = self.state();
+        if let Some(write) = state.writing.as_ref().and_then(|it| it.write.upgrade()) {
+            return Ok(Some((write, false)));
+        }
+        state.take_back();
+        if status == RunStatus::Open && state.written >= last {
             return Ok(None);
-        };
-        match self.state.load(Ordering::Acquire) {
-            HELD => (),
-            LOST => return Err(Lost::TakenOver),
-            _ => {
+        }
+        match state.hold {
+            Hold::Held => (),
+            Hold::Lost => return Err(Lost::TakenOver),
+            Hold::Released => {
                 let over = Error::stopped("the run this is to be recorded for is over");
                 return Err(Lost::Store(over));
             }
         }
-        let batch = Arc::new(batch);
-        let (store, lease, content) = (self.store.clone(), self.lease.clone(), batch.clone());
-        let write = Box::pin(async move {
-            let wrote = called("write", store.write(&lease, &content)).await;
-            wrote.map_err(Lost::Store)?
+        let batch = Arc::new(Batch {
+            head: state.next_head(status, waiting),
+            records: std::mem::take(&mut state.queue),
         });
-        Ok(Some((write, batch, through)))
+        let (store, lease, content) = (self.store.clone(), self.lease.clone(), batch.clone());
+        let write = async move { store.write(&lease, &content).await };
+        let write = write.boxed().shared();
+        let through = state.recorded;
+        state.writing = write.downgrade().map(|write| Writing {
+            write,
+            batch,
+            through,
+        });
+        Ok(Some((write, true)))
     }
 
-    /// Writes a record with the next batch.
-    pub(crate) fn write_later(&self, record: Record) {
-        self.enqueue(vec![record]);
-    }
-
-    fn enqueue(&self, records: Vec<Record>) -> u64 {
-        let mut queue = unpoisoned(&self.queue);
-        for record in records {
-            queue.next += 1;
-            let number = queue.next;
-            queue.records.push((number, record));
+    /// Takes note of what a write came to, the first time this is called for it.
+    fn end_write(&self, write: &Shared<Write>, wrote: &Result<(), Lost>) {
+        let mut state = self.state();
+        let current = state.writing.as_ref().and_then(|it| it.write.upgrade());
+        if !current.is_some_and(|it| it.ptr_eq(write)) {
+            return;
         }
-        queue.next
-    }
-
-    /// All that waits to be written; `None` if it was written by somebody else's batch.
-    fn batch(
-        &self,
-        tree: &Tree,
-        status: RunStatus,
-        last: u64,
-    ) -> Result<Option<(Batch, u64)>, Lost> {
-        let open: Vec<String> = {
-            let open = unpoisoned(&tree.questions);
-            open.iter().map(|it| it.question.path.clone()).collect()
-        };
-        let mut queue = unpoisoned(&self.queue);
-        if status == RunStatus::Open && queue.written >= last {
-            return Ok(None);
-        }
-        let mut records: Vec<Record> = queue.records.iter().map(|(_, it)| it.clone()).collect();
-        let through = queue.next;
-        queue.head.revision += 1;
-        queue.head.updated = SystemTime::now();
-        queue.head.status = status;
-        queue.head.waiting = open;
-        if status == RunStatus::Open {
-            let more: Vec<String> = queue.asking.iter().chain(&queue.carried).cloned().collect();
-            for path in more {
-                if !queue.head.waiting.contains(&path) {
-                    queue.head.waiting.push(path);
+        match wrote {
+            Ok(()) => state.written = state.writing.take().map_or(0, |it| it.through),
+            Err(lost) => {
+                state.take_back();
+                if let Lost::TakenOver = lost {
+                    state.hold = Hold::Lost;
                 }
             }
-        } else {
-            for (path, intent) in &queue.paused {
-                let value = written(intent).map_err(Lost::Store)?;
-                records.push(Record {
-                    key: SlotKey::new(SlotKind::Intent, path.clone()),
-                    value: Arc::new(value),
-                });
-            }
-        }
-        let head = queue.head.clone();
-        Ok(Some((Batch { head, records }, through)))
-    }
-
-    fn wrote(&self, batch: &Batch, through: u64) {
-        {
-            let mut queue = unpoisoned(&self.queue);
-            queue.records.retain(|(number, _)| *number > through);
-            queue.written = through;
-        }
-        let mut known = unpoisoned(&self.known);
-        for record in &batch.records {
-            known.put(record.clone());
         }
     }
 
-    /// The record of what the run used, to be written with the next batch.
+    /// The record of what the run used.
     pub(crate) fn usage(&self, tree: &Tree) -> Result<Record> {
-        let record = UsageRecord {
+        let usage = UsageRecord {
             attempt: self.attempt(),
             spent: tree.ledger.spent(),
         };
-        Ok(Record {
-            key: SlotKey::new(SlotKind::Run, USAGE),
-            value: Arc::new(written(&record)?),
-        })
+        record(SlotKind::Run, USAGE, &usage)
+    }
+
+    /// Notes that an answer is waited for here, before the question is counted.
+    pub(crate) fn expect(&self, path: &str) {
+        self.stop_expecting(path);
+        self.state().expected.push(path.to_owned());
+    }
+
+    /// Notes that the question here has its answer, is counted, or isn't asked after all.
+    pub(crate) fn stop_expecting(&self, path: &str) {
+        self.state().expected.retain(|it| it != path);
+    }
+
+    /// Takes over the answers that were given while this attempt ran.
+    pub(crate) async fn take_answers(&self, asked: &[String]) -> Result<()> {
+        for path in asked {
+            let key = SlotKey::new(SlotKind::Answer, path.clone());
+            if let Some(answer) = self.store.read(&self.lease.run, &key).await? {
+                let value = Arc::new(answer);
+                self.state().known.put(&Record { key, value });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over those answers, and begins the next attempt under the same lease.
+    pub(crate) async fn next_attempt(&self, asked: &[String]) -> Result<()> {
+        self.take_answers(asked).await?;
+        let mut state = self.state();
+        state.attempt += 1;
+        state.expected = asked.to_vec();
+        Ok(())
     }
 
     pub(crate) async fn renew(&self) -> Result<Renewed, Lost> {
-        let renewed = called("renew", self.store.renew(&self.lease, self.ttl)).await;
-        renewed.map_err(Lost::Store)?.inspect_err(|lost| {
+        let renewed = self.store.renew(&self.lease, self.ttl).await;
+        renewed.inspect_err(|lost| {
             if let Lost::TakenOver = lost {
                 self.set_lost();
             }
         })
     }
 
-    /// Says that another worker may have the run: nothing more is written.
+    /// Notes that another worker may have the run: nothing more is written.
     pub(crate) fn set_lost(&self) {
-        let _ = self
-            .state
-            .compare_exchange(HELD, LOST, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    pub(crate) fn is_lost(&self) -> bool {
-        self.state.load(Ordering::Acquire) == LOST
-    }
-
-    /// Gives the run back, the first time this is called; fails with the text of a store's panic.
-    pub(crate) fn release(&self, how: Released) -> std::result::Result<(), String> {
-        match self.state.swap(RELEASED, Ordering::AcqRel) {
-            HELD => caught_now(|| self.store.release(&self.lease, how)),
-            _ => Ok(()),
+        let mut state = self.state();
+        if state.hold == Hold::Held {
+            state.hold = Hold::Lost;
         }
     }
 
-    /// Ends the run for what the store said; the error that whatever waits for it gets.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.state().hold == Hold::Lost
+    }
+
+    /// Releases the run, the first time this is called; fails with the text of a store's panic.
+    pub(crate) fn release(&self, how: Released) -> Result<(), String> {
+        let hold = std::mem::replace(&mut self.state().hold, Hold::Released);
+        match hold {
+            Hold::Held => self.store.release(&self.lease, how),
+            Hold::Lost | Hold::Released => Ok(()),
+        }
+    }
+
+    /// Ends the run for what the store returned; the error that the effect returns which met it.
     pub(crate) fn stop(&self, cx: &RunContext, lost: Lost) -> Error {
         let (cause, at) = match lost {
             Lost::TakenOver => (Cause::cancelled(CancelReason::TakenOver), None),
@@ -310,29 +335,42 @@ impl RunJournal {
             Lost::Store(error) => (Cause::broken(error.at(|| cx.path())), Some(cx)),
         };
         cx.tree().control.stop(cause, at);
-        Error::stopped("the run's journal can't go on").at(|| cx.path())
+        Error::stopped("the run's journal can't continue").at(|| cx.path())
+    }
+}
+
+impl State {
+    /// Takes back what a write didn't write.
+    fn take_back(&mut self) {
+        if let Some(unwritten) = self.writing.take() {
+            let batch = Arc::unwrap_or_clone(unwritten.batch);
+            self.queue.splice(0..0, batch.records);
+        }
+    }
+
+    /// The next head, of a run that waits for answers at these paths.
+    fn next_head(&mut self, status: RunStatus, mut waiting: Vec<String>) -> RunHead {
+        if status == RunStatus::Open {
+            let expected = self.expected.iter();
+            let more: Vec<_> = expected
+                .filter(|it| !waiting.contains(it))
+                .cloned()
+                .collect();
+            waiting.extend(more);
+        }
+        self.head.revision += 1;
+        self.head.updated = SystemTime::now();
+        self.head.status = status;
+        RunHead {
+            waiting,
+            ..self.head.clone()
+        }
     }
 }
 
 impl Drop for RunJournal {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // Nothing is left that could report a panic.
         let _ = self.release(Released::Dropped);
-    }
-}
-
-/// What the store says; a panic in it is a broken store.
-pub(crate) async fn called<T: Send>(what: &str, call: impl Future<Output = T> + Send) -> Result<T> {
-    caught(call).await.map_err(|panic| {
-        let message = format!("the journal panicked in `{what}`: {panic}");
-        Error::new(ErrorKind::Failed, message)
-    })
-}
-
-/// The output of the effect at a path, if an attempt recorded one.
-pub(crate) fn output(journal: &RunJournal, path: &str) -> Result<Option<OutputRecord>> {
-    match journal.get(SlotKind::Output, path) {
-        Some(value) => read(&value).map(Some),
-        None => Ok(None),
     }
 }

@@ -9,9 +9,9 @@ use crate::definition::Definition;
 use crate::drive::{Driven, drive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::Info;
-use crate::journal::record::{RunRecord, UsageRecord, read};
-use crate::journal::{RunJournal, SlotKind, USAGE};
-use crate::launch::{Launch, broken, record_at};
+use crate::journal::record::{RunRecord, USAGE, UsageRecord, record};
+use crate::journal::{RunJournal, SlotKind};
+use crate::launch::{Launch, broken};
 use crate::ledger::Spent;
 use crate::limits::Limits;
 use crate::poll::caught;
@@ -95,8 +95,9 @@ impl Launch {
     /// said that they are compatible; then it is a run of this one from now on.
     fn agree(&self, journal: &RunJournal, info: &Info) -> Result<(), RunError> {
         let now = Definition::of(info);
-        if let Some(before) = journal.get(SlotKind::Definition, "") {
-            let Some(difference) = now.difference_from(&read(&before).map_err(broken)?) else {
+        let before = journal.read(SlotKind::Definition, "").map_err(broken)?;
+        if let Some(before) = before {
+            let Some(difference) = now.difference_from(&before) else {
                 return Ok(());
             };
             if !self.session.accepts_changes {
@@ -108,7 +109,7 @@ impl Launch {
                 return Err(Error::invalid(message).into());
             }
         }
-        journal.write_later(record_at(SlotKind::Definition, &now)?);
+        journal.write_later(vec![record(SlotKind::Definition, "", &now)?]);
         Ok(())
     }
 
@@ -159,10 +160,8 @@ fn unsaved(ended: &RunError) -> Option<Error> {
 
 /// What the earlier attempts of a run used.
 fn spent_before(journal: &RunJournal) -> Result<Spent, RunError> {
-    match journal.get(SlotKind::Run, USAGE) {
-        Some(usage) => Ok(read::<UsageRecord>(&usage).map_err(broken)?.spent),
-        None => Ok(Spent::default()),
-    }
+    let usage: Option<UsageRecord> = journal.read(SlotKind::Run, USAGE).map_err(broken)?;
+    Ok(usage.map(|it| it.spent).unwrap_or_default())
 }
 
 fn trace_of(record: &RunRecord) -> Result<TraceId> {

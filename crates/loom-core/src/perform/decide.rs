@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ask::{Asked, Asking, Sought};
 use crate::attributes::{Attributes, key};
@@ -11,7 +11,7 @@ use crate::context::RunContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Note};
 use crate::gate::{DynGate, NamedGate, Verdict};
-use crate::journal::record::{digest, digest_of};
+use crate::journal::record::digest;
 use crate::perform::record::{Left, Permit, Record};
 use crate::poll::{caught, within};
 use crate::question::{Approval, Origin, Question, Resolution};
@@ -252,13 +252,8 @@ impl RunContext {
             None => effect.input().map(digest),
         };
         let user = self.user().map_or("", |it| it.as_str());
-        digest_of(&[
-            gate,
-            effect.kind().span_name(),
-            effect.name(),
-            &input.unwrap_or_default(),
-            user,
-        ])
+        let kind = effect.kind().span_name();
+        digest(&json!([gate, kind, effect.name().as_str(), input, user]))
     }
 }
 

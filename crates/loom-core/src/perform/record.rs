@@ -12,9 +12,9 @@ use crate::effect::EffectKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::UserId;
 use crate::journal::record::{
-    AnswerRecord, FailureRecord, IntentRecord, IntentState, OutputRecord, digest, read, written,
+    AnswerRecord, FailureRecord, IntentRecord, IntentState, OutputRecord, digest, record, written,
 };
-use crate::journal::{Record as Stored, RunJournal, SlotKey, SlotKind, run_journal};
+use crate::journal::{Record as Stored, RunJournal, SlotKey, SlotKind};
 use crate::poll::caught_now;
 use crate::safety::Safety;
 
@@ -81,17 +81,14 @@ impl Record {
             input,
             intent: None,
         };
-        if let Some(intent) = record.found(SlotKind::Intent, &record.path)? {
-            record.intent =
-                Some(intent).filter(|it: &IntentRecord| it.state != IntentState::Failed);
-        }
+        let intent: Option<IntentRecord> = record.read(SlotKind::Intent, &record.path)?;
+        record.intent = intent.filter(|it| it.state != IntentState::Failed);
         Ok(record)
     }
 
     /// What an attempt recorded here: an output, or a failure that was taken as a value.
     pub(super) fn recorded(&self) -> Result<Option<Result<Value>>> {
-        let recorded = run_journal::output(&self.journal, &self.path);
-        let Some(record) = recorded.map_err(|e| self.cx.broken(e))? else {
+        let Some(record) = self.read::<OutputRecord>(SlotKind::Output, &self.path)? else {
             return Ok(None);
         };
         let message = if record.user.as_deref() != self.cx.user().map(UserId::as_str) {
@@ -145,20 +142,23 @@ impl Record {
         };
         let mut records = vec![self.stored(SlotKind::Intent, &self.path, &intent)?];
         for path in &permit.spends {
-            if let Some(mut answer) = self.found::<AnswerRecord>(SlotKind::Answer, path)? {
+            if let Some(mut answer) = self.read::<AnswerRecord>(SlotKind::Answer, path)? {
                 answer.spent = true;
                 records.push(self.stored(SlotKind::Answer, path, &answer)?);
             }
         }
         self.intent = Some(intent);
-        self.journal.reenter_intent(&self.path);
         self.write(records).await
     }
 
     /// Says that the effect waits for an answer: it keeps its intent, and is entered again.
     pub(super) fn pause(&mut self) {
-        if let Some(intent) = self.intent.take() {
-            self.journal.pause_intent(self.path.clone(), intent);
+        if let Some(mut intent) = self.intent.take() {
+            intent.state = IntentState::Paused;
+            // What can't be written has ended the run.
+            if let Ok(paused) = self.stored(SlotKind::Intent, &self.path, &intent) {
+                self.journal.write_later(vec![paused]);
+            }
         }
     }
 
@@ -206,32 +206,33 @@ impl Record {
     }
 
     fn output(&self, output: Value, failure: Option<FailureRecord>) -> Result<Stored> {
-        let record = OutputRecord {
+        let content = OutputRecord {
             user: self.cx.user().map(ToString::to_string),
             input: self.input.clone(),
-            output,
+            output: Value::Null,
             failure,
             overlapped: self.is_overlapped(),
         };
-        self.stored(SlotKind::Output, &self.path, &record)
+        let mut value = written(&content).map_err(|e| self.cx.broken(e))?;
+        // Moved in, since it may be large.
+        value["output"] = output;
+        Ok(Stored {
+            key: SlotKey::new(SlotKind::Output, self.path.as_str()),
+            value: Arc::new(value),
+        })
     }
 
     fn is_overlapped(&self) -> bool {
         self.cx.around().is_some_and(RunContext::is_overlapped)
     }
 
-    fn found<T: DeserializeOwned>(&self, kind: SlotKind, path: &str) -> Result<Option<T>> {
-        let found = self.journal.get(kind, path);
-        let found = found.map(|it| read(&it)).transpose();
-        found.map_err(|e| self.cx.broken(e))
+    fn read<T: DeserializeOwned>(&self, kind: SlotKind, path: &str) -> Result<Option<T>> {
+        let read = self.journal.read(kind, path);
+        read.map_err(|e| self.cx.broken(e))
     }
 
-    fn stored(&self, kind: SlotKind, path: &str, record: &impl Serialize) -> Result<Stored> {
-        let value = written(record).map_err(|e| self.cx.broken(e))?;
-        Ok(Stored {
-            key: SlotKey::new(kind, path),
-            value: Arc::new(value),
-        })
+    fn stored(&self, kind: SlotKind, path: &str, content: &impl Serialize) -> Result<Stored> {
+        record(kind, path, content).map_err(|e| self.cx.broken(e))
     }
 
     /// Writes records, and with those of a call what the run has used.

@@ -182,7 +182,7 @@ fn f046_a_body_whose_output_was_lost_begins_again_under_the_same_key() {
         assert_eq!(keys.len(), BODIES.len(), "one key a body: {keys:#?}");
     }
     assert!(
-        lost > 10,
+        lost > 5,
         "bodies were lost between their end and their record: {lost}"
     );
 }
@@ -198,7 +198,7 @@ fn a_run_dropped_before_it_opened_is_not_heard_of() {
         }
         drop(run);
         if !recorder.spans().is_empty() {
-            assert!(polls > 3, "the journal takes its time: {polls}");
+            assert!(polls > 2, "the journal takes its time: {polls}");
             return;
         }
         assert_eq!(recorder.events(), [], "{polls} polls");
