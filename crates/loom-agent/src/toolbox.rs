@@ -42,6 +42,10 @@ impl Toolbox {
             if let Err(error) = tool.name().check() {
                 wrong.push(format!("a tool: {}", error.message()));
             }
+            let fault = tool.info().fault;
+            if !fault.is_empty() {
+                wrong.push(format!("the tool {:?}: {fault}", tool.name()));
+            }
             if toolbox.names().any(|name| name == tool.name()) {
                 wrong.push(format!(
                     "two tools are named {:?}: rename one with `.named(..)`",

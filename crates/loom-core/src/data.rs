@@ -1,8 +1,8 @@
 //! `Data`: what may cross an edge between two steps.
 
-mod walk;
+mod checked;
 
-use std::fmt::Display;
+use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,11 +41,11 @@ pub trait Data: Send + Sync + Sized + 'static {
     ///
     /// let rates = vec![0.5, f64::NAN];
     /// let error = rates.to_value().unwrap_err();
-    /// assert_eq!(error.message(), "can't write the value as JSON: `[1]` is NaN, which JSON can't hold");
+    /// assert_eq!(error.message(), "can't write the value as JSON: JSON can't hold NaN, at `[1]`");
     ///
     /// let size = Some(None::<u8>);
     /// let error = size.to_value().unwrap_err();
-    /// assert!(error.message().ends_with("it is `Some(None)`, which is read back as `None`"));
+    /// assert!(error.message().ends_with("is read back as `None`"));
     /// ```
     fn to_value(&self) -> Result<Value>;
 
@@ -66,8 +66,6 @@ pub trait Data: Send + Sync + Sized + 'static {
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {
     fn to_value(&self) -> Result<Value> {
-        // Making a value recurses as deep as the value is, and writes NaN as null; the walk
-        // refuses both in time.
         checked_value(self)
     }
 
@@ -84,8 +82,32 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {
 
 /// A value as JSON, unless JSON couldn't bring it back.
 pub(crate) fn checked_value(value: &impl Serialize) -> Result<Value> {
-    written_bytes(value)?;
-    serde_json::to_value(value).map_err(|e| unwritable(&e))
+    checked::write(value, serde_json::value::Serializer).map_err(unwritable)
+}
+
+/// The length of the value's JSON, or an error for what JSON can't bring back.
+pub(crate) fn written_bytes(value: &impl Serialize) -> Result<u64> {
+    let mut bytes = Counter(0);
+    checked::write(value, &mut serde_json::Serializer::new(&mut bytes)).map_err(unwritable)?;
+    Ok(bytes.0)
+}
+
+fn unwritable(why: String) -> Error {
+    Error::invalid(format!("can't write the value as JSON: {why}"))
+}
+
+/// Counts what is written to it.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A value somebody may look at: the object-safe half of [`Data`], handed to observers.
@@ -129,13 +151,4 @@ fn seen<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
             "it panicked while it was written: {panic}"
         )))
     })
-}
-
-/// The length of the value's JSON, or an error for what JSON can't bring back.
-pub(crate) fn written_bytes<T: Serialize + ?Sized>(value: &T) -> Result<u64> {
-    walk::walk(value).map_err(|fault| unwritable(&fault))
-}
-
-fn unwritable(why: &dyn Display) -> Error {
-    Error::invalid(format!("can't write the value as JSON: {why}"))
 }

@@ -1,4 +1,4 @@
-//! `Info`: what a step is called, what it is made of, and how its parts hang together.
+//! `Info`: what a step is called, what it is made of, and how its parts are connected.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct Info {
     pub detail: Name,
     /// The steps it is made of.
     pub parts: Arc<[Info]>,
-    /// How its parts hang together, in the order in which that was declared.
+    /// How its parts are connected, in the order in which that was declared.
     pub links: Arc<[Link]>,
     /// Whether it takes all that arrives together, in the order of the links. Of a workflow: whether
     /// its end does.
@@ -37,6 +37,9 @@ pub struct Info {
     /// What comes of doing it twice, all of it: the most dangerous of itself and its parts. Neither
     /// drawn nor compared: it says nothing of what is recorded.
     pub safety: Safety,
+    /// Why it, or a part of it, can't run, as far as that is known beforehand; empty if nothing is
+    /// wrong. What is built of it refuses to be built. Neither drawn nor compared.
+    pub fault: Name,
 }
 
 impl Info {
@@ -54,6 +57,17 @@ impl Info {
     pub fn with_parts(mut self, parts: impl Into<Arc<[Info]>>) -> Self {
         self.parts = parts.into();
         self.safety = self.safety.max(self.parts_safety());
+        let faulty = self.parts.iter().find(|part| !part.fault.is_empty());
+        if let Some(part) = faulty {
+            self.fault = part.fault.clone();
+        }
+        self
+    }
+
+    /// The same, with why it can't run.
+    #[must_use]
+    pub fn with_fault(mut self, fault: impl Into<Name>) -> Self {
+        self.fault = fault.into();
         self
     }
 
@@ -108,12 +122,17 @@ impl Info {
         }
     }
 
-    /// The info of a wrapper around this: a function by the node's name, made of this.
+    /// The info of a wrapper around this: a function by the node's name, made of this. Around a
+    /// function it is that function's own.
     #[must_use]
     pub fn wrapped(self) -> Self {
+        if self.kind == Kind::Function {
+            return self;
+        }
         Self {
             name: self.node_name(),
             safety: self.safety,
+            fault: self.fault.clone(),
             parts: [self].into(),
             ..Self::default()
         }

@@ -95,6 +95,7 @@ mod hex;
 mod name;
 mod trace;
 mod clock;
+mod timer;
 mod testing;
 
 pub use accepts::Accepts;
@@ -143,7 +144,7 @@ pub use tool::Tool;
 pub use tool_output::ToolOutput;
 pub use trace::{SpanId, TraceId, TraceParent};
 pub use usage::{Charged, ModelUsage, Tokens, Usage};
-pub use wrap::{Map, Named, Once, OrElse, Retry, Timeout, Via, Wrapped, step};
+pub use wrap::{Map, OrElse, Retry, Timeout, Via, Wrapped, step};
 
 /// A boxed future that may cross threads.
 pub type BoxFuture<'a, T> = futures::future::BoxFuture<'a, T>;

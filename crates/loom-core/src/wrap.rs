@@ -4,10 +4,9 @@ mod retry;
 mod timeout;
 mod or_else;
 mod map;
-mod named;
-mod once;
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::RunContext;
@@ -18,8 +17,6 @@ use crate::name::Name;
 use crate::safety::Safety;
 
 pub use map::Map;
-pub use named::Named;
-pub use once::Once;
 pub use or_else::OrElse;
 pub use retry::Retry;
 pub use timeout::Timeout;
@@ -44,13 +41,25 @@ pub use timeout::Timeout;
 /// # });
 /// ```
 pub fn step<S>(step: S) -> Wrapped<S> {
-    Wrapped(step)
+    Wrapped {
+        step,
+        name: Name::EMPTY,
+        is_once: false,
+        fault: Name::EMPTY,
+    }
 }
 
 /// A step that is being wrapped; see [`step`].
 #[derive(Clone, Debug)]
 #[must_use = "a wrapped step does nothing until it is put where a step goes"]
-pub struct Wrapped<S>(S);
+pub struct Wrapped<S> {
+    step: S,
+    /// Empty for the step's own.
+    name: Name,
+    is_once: bool,
+    /// Why it can't run; empty if nothing is wrong.
+    fault: Name,
+}
 
 /// Marks wrapped steps: what they wrap is a step by marker `M`.
 #[derive(Debug)]
@@ -93,8 +102,10 @@ impl<S> Wrapped<S> {
     /// # Ok::<(), Error>(())
     /// # }).unwrap();
     /// ```
-    pub fn retry(self, attempts: u32) -> Wrapped<Retry<S>> {
-        Wrapped(Retry::new(self.0, attempts))
+    pub fn retry(self, attempts: u32) -> Wrapped<Retry<Self>> {
+        let fault =
+            "`retry(0)` would never run the step: it counts all attempts, the first one too";
+        step(Retry::new(self, attempts)).refused_if(attempts == 0, fault)
     }
 
     /// Fails the step with `Timeout` when it takes longer than this; whatever is open in it
@@ -102,8 +113,9 @@ impl<S> Wrapped<S> {
     ///
     /// # Errors
     /// The run fails with `Invalid` for a limit of zero.
-    pub fn timeout(self, limit: Duration) -> Wrapped<Timeout<S>> {
-        Wrapped(Timeout::new(self.0, limit))
+    pub fn timeout(self, limit: Duration) -> Wrapped<Timeout<Self>> {
+        let fault = "`timeout` of zero leaves the step no time: give it some";
+        step(Timeout { inner: self, limit }).refused_if(limit.is_zero(), fault)
     }
 
     /// Runs the other step on the same input when this one fails, unless the error ends the tree.
@@ -124,8 +136,8 @@ impl<S> Wrapped<S> {
     /// # Ok::<(), Error>(())
     /// # }).unwrap();
     /// ```
-    pub fn or_else<B>(self, other: B) -> Wrapped<OrElse<S, B>> {
-        Wrapped(OrElse::new(self.0, other))
+    pub fn or_else<B>(self, other: B) -> Wrapped<OrElse<Self, B>> {
+        step(OrElse { first: self, other })
     }
 
     /// Declares that the step is not idempotent: after a crash in the middle of it, it isn't run
@@ -146,8 +158,11 @@ impl<S> Wrapped<S> {
     /// # Ok::<(), Error>(())
     /// # }).unwrap();
     /// ```
-    pub fn once(self) -> Wrapped<Once<S>> {
-        Wrapped(Once::new(self.0))
+    pub fn once(self) -> Self {
+        Self {
+            is_once: true,
+            ..self
+        }
     }
 
     /// Changes what the step gives by a pure function.
@@ -165,8 +180,8 @@ impl<S> Wrapped<S> {
     /// # Ok::<(), Error>(())
     /// # }).unwrap();
     /// ```
-    pub fn map<F>(self, map: F) -> Wrapped<Map<S, F>> {
-        Wrapped(Map::new(self.0, map))
+    pub fn map<F>(self, map: F) -> Wrapped<Map<Self, F>> {
+        step(Map { inner: self, map })
     }
 
     /// Names the step. A name that is none, the empty one too, is an `Invalid` error when the step
@@ -178,16 +193,32 @@ impl<S> Wrapped<S> {
     /// let named = step(|n: u64| async move { Ok::<_, Error>(n) }).named("same");
     /// assert_eq!(named.step_info().name, "same");
     /// ```
-    pub fn named(self, name: impl Into<Name>) -> Wrapped<Named<S>> {
-        Wrapped(Named::new(self.0, name.into()))
+    pub fn named(mut self, name: impl Into<Name>) -> Self {
+        self.name = name.into();
+        match self.name.check() {
+            Ok(()) => self,
+            Err(error) => self.refused_if(true, error.message().to_owned()),
+        }
+    }
+
+    fn refused_if(self, is_wrong: bool, fault: impl Into<Name>) -> Self {
+        match is_wrong {
+            true => Self {
+                fault: fault.into(),
+                ..self
+            },
+            false => self,
+        }
     }
 }
 
 impl<S> Wrapped<Retry<S>> {
     /// Waits this long before the second attempt, and twice as long before each further one, but
     /// never longer than `wait_max`; each wait is cut by a random share of itself (full jitter).
-    pub fn backoff(self, wait_initial: Duration, wait_max: Duration) -> Self {
-        Self(self.0.backoff(wait_initial, wait_max))
+    pub fn backoff(mut self, wait_initial: Duration, wait_max: Duration) -> Self {
+        self.step.wait_initial = wait_initial;
+        self.step.wait_max = wait_max;
+        self
     }
 
     /// Allows further attempts to do again what isn't idempotent.
@@ -209,8 +240,9 @@ impl<S> Wrapped<Retry<S>> {
     /// # Ok::<(), Error>(())
     /// # }).unwrap();
     /// ```
-    pub fn repeating_effects(self) -> Self {
-        Self(self.0.repeating_effects())
+    pub fn repeating_effects(mut self) -> Self {
+        self.step.repeats_effects = true;
+        self
     }
 
     /// Tries again on these errors instead of those that say a retry may help.
@@ -222,8 +254,9 @@ impl<S> Wrapped<Retry<S>> {
     /// let only_timeouts = step(fetch).retry(3).retry_if(|error: &Error| error.kind() == ErrorKind::Timeout);
     /// # let _ = only_timeouts;
     /// ```
-    pub fn retry_if(self, retry_if: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
-        Self(self.0.retry_if(retry_if))
+    pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
+        self.step.retry_if = Arc::new(retry_if);
+        self
     }
 }
 
@@ -231,12 +264,25 @@ impl<S> Wrapped<Retry<S>> {
 impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Wrapped<S> {
     type Out = S::Out;
 
-    fn run_step(&self, cx: &RunContext, input: I) -> impl Future<Output = Result<S::Out>> + Send {
-        self.0.run_step(cx, input)
+    async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
+        if !self.fault.is_empty() {
+            return Err(Error::invalid(self.fault.as_str()));
+        }
+        self.step.run_step(cx, input).await
     }
 
     fn step_info(&self) -> Info {
-        self.0.step_info().wrapped()
+        let mut info = self.step.step_info().wrapped();
+        if !self.name.is_empty() {
+            info.name = self.name.clone();
+        }
+        if self.is_once {
+            info = info.with_safety(Safety::NotIdempotent);
+        }
+        match self.fault.is_empty() {
+            true => info,
+            false => info.with_fault(self.fault.clone()),
+        }
     }
 
     fn step_kind(&self) -> Kind {
@@ -244,6 +290,9 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Wrapped<S>
     }
 
     fn step_safety(&self) -> Safety {
-        self.0.step_safety()
+        match self.is_once {
+            true => Safety::NotIdempotent,
+            false => self.step.step_safety(),
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::dag::step::{Begin, DagStep};
 use crate::dag::var::Place;
 use crate::node::StepNode;
 use crate::node_names::NodeNames;
-use crate::outline::{Outline, node_info};
+use crate::outline::{Outline, faults, node_info};
 use crate::parallel::Settled;
 use crate::workflow::Workflow;
 
@@ -182,8 +182,9 @@ impl<I: Data> Dag<I> {
     /// The workflow that gives what this handle gives, or several do together.
     ///
     /// # Errors
-    /// `Invalid`, naming everything that is wrong at once: a name that is no name or of two nodes,
-    /// a handle of another dag, a node that leads nowhere, a `concurrency_max` of 0.
+    /// `Invalid`, naming everything that is wrong at once: a name that is invalid or of two nodes, a
+    /// handle of another dag, a node that leads nowhere, a step that can't run, a `concurrency_max`
+    /// of 0.
     pub fn output<V: Handles>(mut self, output: V) -> Result<Workflow<I, V::Value>> {
         let before = self.strangers.len();
         let ends = self.own_places(&output, || "the output".to_owned());
@@ -191,6 +192,7 @@ impl<I: Data> Dag<I> {
         self.names.check("the workflow", &self.name);
         let mut wrong = self.names.into_wrong();
         wrong.append(&mut self.strangers);
+        wrong.extend(faults(&self.parts));
         if self.concurrency_max == 0 {
             wrong.push("concurrency_max is 0: then nothing could run".to_owned());
         }

@@ -7,6 +7,12 @@ pub(crate) fn node_info(name: &Name, step: Info) -> Info {
     Info::new(name.clone(), Kind::Function).with_parts([step])
 }
 
+/// Why these parts can't run, by their names.
+pub(crate) fn faults(parts: &[Info]) -> impl Iterator<Item = String> {
+    let faulty = parts.iter().filter(|part| !part.fault.is_empty());
+    faulty.map(|part| format!("{:?}: {}", part.name, part.fault))
+}
+
 /// The parts of a workflow so far and the links between them.
 #[derive(Default)]
 pub(crate) struct Outline {
@@ -44,6 +50,11 @@ impl Outline {
             detail: detail.into(),
             ..self
         }
+    }
+
+    /// Why its parts can't run, by their names.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = String> {
+        faults(&self.parts)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -136,7 +136,7 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
     ///
     /// # Errors
     /// `Invalid`, naming everything that is wrong at once: no handler, two handlers for one
-    /// label, a name that is no name.
+    /// label, an invalid name, a step that can't run.
     pub fn build(mut self) -> Result<Workflow<I, O>> {
         self.names.check("the workflow", &self.name);
         if self.handlers.is_empty() {
@@ -145,6 +145,7 @@ impl<I: Data + Clone, O: Data> Route<I, O> {
             );
         }
         self.wrong.extend(self.names.into_wrong());
+        self.wrong.extend(self.outline.faults());
         if !self.wrong.is_empty() {
             return Err(Error::invalid(format!(
                 "the route {:?} can't be built: {}",

@@ -37,7 +37,6 @@ struct Definition<I, O> {
     /// What is announced for each of its runs.
     effect: Effect,
     plan: Box<dyn Plan<I, O>>,
-    wrong: Option<String>,
 }
 
 /// How a workflow's steps are connected.
@@ -54,11 +53,15 @@ impl<I, O> Workflow<I, O> {
         plan: impl Plan<I, O> + 'static,
         wrong: &[String],
     ) -> Self {
+        let effect = Effect::new(EffectKind::Workflow, name.clone()).prepared();
+        let info = outline.into_info(name);
         Self(Arc::new(Definition {
-            effect: Effect::new(EffectKind::Workflow, name.clone()).prepared(),
-            info: outline.into_info(name),
+            effect,
+            info: match wrong {
+                [] => info,
+                wrong => info.with_fault(wrong.join("; ")),
+            },
             plan: Box::new(plan),
-            wrong: (!wrong.is_empty()).then(|| wrong.join("; ")),
         }))
     }
 
@@ -95,8 +98,8 @@ impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
     type Out = O;
 
     async fn run(&self, cx: &RunContext, input: I) -> Result<O> {
-        if let Some(wrong) = &self.0.wrong {
-            return Err(Error::invalid(wrong));
+        if !self.0.info.fault.is_empty() {
+            return Err(Error::invalid(self.0.info.fault.as_str()));
         }
         cx.perform_step(self.0.effect.clone(), &*self.0, input)
             .await

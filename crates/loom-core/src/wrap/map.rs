@@ -10,14 +10,8 @@ use crate::wrap::Via;
 /// A step whose output is changed; made by [`Wrapped::map`](crate::Wrapped::map).
 #[derive(Clone, Debug)]
 pub struct Map<S, F> {
-    inner: S,
-    map: F,
-}
-
-impl<S, F> Map<S, F> {
-    pub(super) fn new(inner: S, map: F) -> Self {
-        Self { inner, map }
-    }
+    pub(super) inner: S,
+    pub(super) map: F,
 }
 
 #[diagnostic::do_not_recommend]

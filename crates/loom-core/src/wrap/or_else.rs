@@ -12,14 +12,8 @@ use crate::wrap::Via;
 /// A step with another to fall back on; made by [`Wrapped::or_else`](crate::Wrapped::or_else).
 #[derive(Clone, Debug)]
 pub struct OrElse<A, B> {
-    first: A,
-    other: B,
-}
-
-impl<A, B> OrElse<A, B> {
-    pub(super) fn new(first: A, other: B) -> Self {
-        Self { first, other }
-    }
+    pub(super) first: A,
+    pub(super) other: B,
 }
 
 #[diagnostic::do_not_recommend]

@@ -1,7 +1,5 @@
 //! A step that is tried again.
 
-mod hazard;
-
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,23 +8,25 @@ use crate::attributes::{Attributes, key};
 use crate::context::RunContext;
 use crate::error::{Error, Result};
 use crate::event::Note;
-use crate::info::Info;
+use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
+use crate::name::Name;
 use crate::safety::Safety;
+use crate::timer;
 use crate::wrap::Via;
-use hazard::Hazard;
 
 /// A step that is tried again; made by [`Wrapped::retry`](crate::Wrapped::retry).
 #[derive(Clone)]
 pub struct Retry<S> {
-    inner: S,
-    attempts: u32,
-    repeats_effects: bool,
-    /// Found once, since looking for it visits the whole definition.
-    hazard: OnceLock<Hazard>,
-    wait_initial: Duration,
-    wait_max: Duration,
-    retry_if: Arc<dyn Fn(&Error) -> bool + Send + Sync>,
+    pub(super) inner: S,
+    pub(super) attempts: u32,
+    pub(super) repeats_effects: bool,
+    pub(super) wait_initial: Duration,
+    pub(super) wait_max: Duration,
+    pub(super) retry_if: Arc<dyn Fn(&Error) -> bool + Send + Sync>,
+    /// What a further attempt would do twice without a journal. Looked for once, since that visits
+    /// the whole definition.
+    hazard: OnceLock<Name>,
 }
 
 impl<S> Retry<S> {
@@ -35,60 +35,15 @@ impl<S> Retry<S> {
             inner,
             attempts,
             repeats_effects: false,
-            hazard: OnceLock::new(),
             wait_initial: Duration::from_millis(200),
             wait_max: Duration::from_secs(30),
             retry_if: Arc::new(Error::is_retryable),
+            hazard: OnceLock::new(),
         }
     }
 
-    pub(super) fn backoff(self, wait_initial: Duration, wait_max: Duration) -> Self {
-        Self {
-            wait_initial,
-            wait_max,
-            ..self
-        }
-    }
-
-    pub(super) fn repeating_effects(self) -> Self {
-        Self {
-            repeats_effects: true,
-            ..self
-        }
-    }
-
-    pub(super) fn retry_if(
-        self,
-        retry_if: impl Fn(&Error) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            retry_if: Arc::new(retry_if),
-            ..self
-        }
-    }
-
-    /// Refuses attempts that make no sense, and those that might do something twice that mustn't
-    /// be done twice.
-    fn check<I, M>(&self, cx: &RunContext) -> Result<()>
-    where
-        S: IntoStep<I, M>,
-    {
-        if self.attempts == 0 {
-            return Err(Error::invalid(
-                "`retry(0)` would never run the step: it counts all attempts, the first one too",
-            ));
-        }
-        if self.attempts == 1 || self.repeats_effects {
-            return Ok(());
-        }
-        let hazard = self
-            .hazard
-            .get_or_init(|| Hazard::of(&self.inner.step_info(), self.inner.step_safety()));
-        match hazard {
-            Hazard::Itself(why) => Err(Error::invalid(why.as_str())),
-            Hazard::Inside(why) if !cx.has_journal() => Err(Error::invalid(why.as_str())),
-            Hazard::Inside(_) | Hazard::None => Ok(()),
-        }
+    fn may_repeat(&self) -> bool {
+        self.attempts > 1 && !self.repeats_effects
     }
 
     /// How long to wait before this attempt, the second being 2.
@@ -108,7 +63,15 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
     type Out = S::Out;
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
-        self.check(cx)?;
+        if self.may_repeat() {
+            if self.inner.step_safety() == Safety::NotIdempotent {
+                return Err(Error::invalid(repeated(&self.inner.step_info())));
+            }
+            let hazard = || hazard_in(&self.inner.step_info());
+            if !cx.has_journal() && !self.hazard.get_or_init(hazard).is_empty() {
+                return Err(Error::invalid(self.hazard.get_or_init(hazard).as_str()));
+            }
+        }
         let (mut attempt, before) = (1, cx.children());
         loop {
             let error = match self.inner.run_step(cx, input.clone()).await {
@@ -129,7 +92,7 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
                 );
             cx.tell_note(&Note::Retry { attempt }, &facts);
             if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
+                timer::start("the back-off of `.retry(..)`", || tokio::time::sleep(wait))?.await;
             }
             // So that what is recorded below keeps its path whichever attempt opens it.
             cx.recount_children(before.clone());
@@ -137,7 +100,11 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
     }
 
     fn step_info(&self) -> Info {
-        self.inner.step_info()
+        let info = self.inner.step_info();
+        match self.may_repeat() && self.inner.step_safety() == Safety::NotIdempotent {
+            true => info.clone().with_fault(repeated(&info)),
+            false => info,
+        }
     }
 
     fn step_safety(&self) -> Safety {
@@ -151,5 +118,46 @@ impl<S: fmt::Debug> fmt::Debug for Retry<S> {
             .field("inner", &self.inner)
             .field("attempts", &self.attempts)
             .finish_non_exhaustive()
+    }
+}
+
+/// Why a step that isn't idempotent itself isn't tried again without its author's word for it.
+fn repeated(step: &Info) -> String {
+    format!(
+        "{} is retried and isn't idempotent: a further attempt would do it again; say `.repeating_effects()` if that does no harm",
+        shown(step)
+    )
+}
+
+/// Why a step isn't tried again without a journal, which would keep a further attempt from doing
+/// again what isn't idempotent in it; empty if nothing is.
+fn hazard_in(step: &Info) -> Name {
+    if step.safety < Safety::NotIdempotent {
+        return Name::EMPTY;
+    }
+    // The innermost part with a name that makes the whole not idempotent.
+    let (mut at, mut culprit, mut is_tool) = (step, step, false);
+    let is_harmful = |part: &&Info| part.safety == Safety::NotIdempotent;
+    while let Some(part) = at.parts.iter().find(is_harmful) {
+        if !part.node_name().is_empty() {
+            (culprit, is_tool) = (part, at.kind == Kind::Agent);
+        }
+        at = part;
+    }
+    let (noun, remedy) = match is_tool {
+        true => ("tool", "mark it `.idempotent()`, "),
+        false => ("step", ""),
+    };
+    let (step, culprit) = (shown(step), shown(culprit));
+    format!(
+        "{step} is retried, and its {noun} {culprit} isn't idempotent: without a journal a further attempt would do it again; {remedy}say `.repeating_effects()`, or use a journal"
+    )
+    .into()
+}
+
+fn shown(info: &Info) -> String {
+    match info.node_name() {
+        unnamed if unnamed.is_empty() => "a closure".to_owned(),
+        name => format!("`{name}`"),
     }
 }

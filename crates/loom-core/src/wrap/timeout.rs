@@ -8,19 +8,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::safety::Safety;
+use crate::timer;
 use crate::wrap::Via;
 
 /// A step with a time limit; made by [`Wrapped::timeout`](crate::Wrapped::timeout).
 #[derive(Clone, Debug)]
 pub struct Timeout<S> {
-    inner: S,
-    limit: Duration,
-}
-
-impl<S> Timeout<S> {
-    pub(super) fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit }
-    }
+    pub(super) inner: S,
+    pub(super) limit: Duration,
 }
 
 #[diagnostic::do_not_recommend]
@@ -28,15 +23,13 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Timeout<S>
     type Out = S::Out;
 
     async fn run_step(&self, cx: &RunContext, input: I) -> Result<S::Out> {
-        if self.limit.is_zero() {
-            return Err(Error::invalid(
-                "`timeout` of zero leaves the step no time: give it some",
-            ));
-        }
         // A place of its own, so that what is asked in it is withdrawn when time is up.
         let inner = cx.branch(None);
         let mut body = Box::pin(self.inner.run_step(&inner, input));
-        if let Ok(result) = tokio::time::timeout(self.limit, &mut body).await {
+        let limited = timer::start("`.timeout(..)`", || {
+            tokio::time::timeout(self.limit, &mut body)
+        })?;
+        if let Ok(result) = limited.await {
             return result;
         }
         inner.cancel_with(CancelReason::TimedOut, body);

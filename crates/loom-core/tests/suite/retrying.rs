@@ -272,3 +272,22 @@ async fn waits_as_long_as_there_are_are_survived() {
         RunErrorKind::Cancelled(CancelReason::Deadline)
     );
 }
+
+#[test]
+fn a_wait_without_a_timer_is_refused() {
+    let refused = |error: RunError| {
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
+        assert_eq!(
+            error.message(),
+            "the back-off of `.retry(..)` needs a Tokio runtime with time: run this inside one, or without it"
+        );
+    };
+    let (_, session) = recorded();
+    let waits = step(fail)
+        .retry(2)
+        .backoff(Duration::from_secs(1), Duration::from_secs(1));
+    refused(block_on(session.run(&waits, "go")).unwrap_err());
+    let timeless = tokio::runtime::Builder::new_current_thread().build();
+    let run = session.run(&waits, "go").into_future();
+    refused(timeless.unwrap().block_on(run).unwrap_err());
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::executor::block_on;
 use loom_core::{CancelReason, ErrorKind, IntoStep, Result, RunContext, RunErrorKind, step};
 use tokio::time::{Instant, sleep};
 
@@ -176,5 +177,27 @@ async fn a_deadline_within_a_time_limit_is_told_from_it() {
             "loom.workflow.run slow ✗ cancelled (deadline)",
             "  loom.workflow.step waits ✗ cancelled (deadline)",
         ]
+    );
+}
+
+#[test]
+fn a_time_limit_without_a_timer_is_refused_before_the_step_runs() {
+    let refused = |error: loom_core::RunError| {
+        assert_eq!(error.error().kind(), ErrorKind::Invalid);
+        assert_eq!(
+            error.message(),
+            "`.timeout(..)` needs a Tokio runtime with time: run this inside one, or without it"
+        );
+    };
+    let limited = step(slow).timeout(SECOND);
+    let (recorder, session) = recorded();
+    refused(block_on(session.run(&limited, "go")).unwrap_err());
+    assert_eq!(tree(&recorder), ["loom.workflow.run slow ✗ failed"]);
+    let timeless = tokio::runtime::Builder::new_current_thread().build();
+    refused(
+        timeless
+            .unwrap()
+            .block_on(session.run(&limited, "go").into_future())
+            .unwrap_err(),
     );
 }

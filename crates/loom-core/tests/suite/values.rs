@@ -148,7 +148,7 @@ fn said<T: Data>(value: &T) -> String {
 fn a_number_that_json_cant_hold_is_named_by_its_place() {
     let mut it = report();
     it.totals[3].rate = f64::NAN;
-    assert_eq!(said(&it), "`totals[3].rate` is NaN, which JSON can't hold");
+    assert_eq!(said(&it), "JSON can't hold NaN, at `totals[3].rate`");
     it = report();
     it.by_name.insert(
         "per cent".into(),
@@ -158,20 +158,17 @@ fn a_number_that_json_cant_hold_is_named_by_its_place() {
     );
     assert_eq!(
         said(&it),
-        r#"`by_name["per cent"].rate` is inf, which JSON can't hold"#
+        r#"JSON can't hold inf, at `by_name["per cent"].rate`"#
     );
     it = report();
     it.kind = Rating::One(f32::NEG_INFINITY);
-    assert_eq!(said(&it), "`kind.One` is -inf, which JSON can't hold");
+    assert_eq!(said(&it), "JSON can't hold -inf, at `kind.One`");
     it.kind = Rating::Two(0.0, f64::NAN);
-    assert_eq!(said(&it), "`kind.Two[1]` is NaN, which JSON can't hold");
+    assert_eq!(said(&it), "JSON can't hold NaN, at `kind[1]`");
     it.kind = Rating::Named { stars: f64::NAN };
-    assert_eq!(
-        said(&it),
-        "`kind.Named.stars` is NaN, which JSON can't hold"
-    );
-    assert_eq!(said(&f32::NAN), "it is NaN, which JSON can't hold");
-    assert_eq!(said(&Some(1.0 / 0.0)), "it is inf, which JSON can't hold");
+    assert_eq!(said(&it), "JSON can't hold NaN, at `kind.stars`");
+    assert_eq!(said(&f32::NAN), "JSON can't hold NaN");
+    assert_eq!(said(&Some(1.0 / 0.0)), "JSON can't hold inf");
 }
 
 #[test]
@@ -180,21 +177,21 @@ fn a_some_that_comes_back_as_none_is_named_by_its_place() {
     it.size = Some(None);
     assert_eq!(
         said(&it),
-        "`size` is `Some(None)`, which is read back as `None`"
+        "a `Some` of what JSON writes as null is read back as `None`, at `size`"
     );
     assert_eq!(
         said(&Some(())),
-        "it is `Some(())`, which is read back as `None`"
+        "a `Some` of what JSON writes as null is read back as `None`"
     );
     assert_eq!(
         said(&Some(Empty)),
-        "it is `Some(Empty)`, which is read back as `None`"
+        "a `Some` of what JSON writes as null is read back as `None`"
     );
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
     let raw_null = Some(raw("null"));
     assert_eq!(
         said(&raw_null),
-        "it is `Some(null)`, which is read back as `None`"
+        "a `Some` of what JSON writes as null is read back as `None`"
     );
     assert_eq!(Some(Some(3)).to_value().unwrap(), 3);
     assert_eq!(vec![None, Some(1)].to_value().unwrap(), json!([null, 1]));
@@ -205,7 +202,10 @@ fn keys_that_arent_text_are_invalid_and_their_map_is_named() {
     let keyed = BTreeMap::from([("inner", BTreeMap::from([((1, 2), 3)]))]);
     let keyed = keyed.into_iter().map(|(k, v)| (k.to_owned(), v));
     let keyed: BTreeMap<String, BTreeMap<(i32, i32), i32>> = keyed.collect();
-    assert_eq!(said(&keyed), "`inner`: key must be a string");
+    assert_eq!(
+        said(&keyed),
+        r#"key must be a string, at `["inner"][[1,2]]`"#
+    );
 }
 
 #[test]
@@ -266,11 +266,11 @@ fn c05_c06_a_step_whose_output_json_cant_bring_back_fails_where_it_is_recorded()
         })
     }
     let expected = [
-        ("infinite", "it is inf, which JSON can't hold", "Some(inf)"),
-        ("rate", "it is NaN, which JSON can't hold", "NaN"),
+        ("infinite", "JSON can't hold inf", "Some(inf)"),
+        ("rate", "JSON can't hold NaN", "NaN"),
         (
             "size",
-            "it is `Some(None)`, which is read back as `None`",
+            "a `Some` of what JSON writes as null is read back as `None`",
             "Some(None)",
         ),
     ];

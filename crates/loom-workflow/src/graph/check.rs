@@ -48,6 +48,10 @@ impl<'a> Check<'a> {
             if let Err(error) = node.name.check() {
                 self.wrong.push(format!("a node: {}", error.message()));
             }
+            let fault = node.body.info().fault;
+            if !fault.is_empty() {
+                self.wrong.push(format!("{:?}: {fault}", node.name));
+            }
             if node.name == START || node.name == END {
                 let message = format!(
                     "no node can be called {:?}: it stands for the graph's own rim",
