@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use loom_core::{Effect, Info, Kind, Name, Result, RunContext, Runnable, Tool};
+use loom_core::{Effect, Info, Name, Result, RunContext, Runnable, Tool};
 
 use crate::builder::AgentBuilder;
 use crate::model::DynModel;
@@ -30,8 +30,8 @@ use crate::turns;
 pub struct Agent(Arc<Definition>);
 
 pub(crate) struct Definition {
-    /// Empty for an unnamed agent.
-    pub(crate) name: Name,
+    /// Its name is empty for an unnamed agent.
+    pub(crate) info: Info,
     pub(crate) instructions: String,
     pub(crate) model: Box<dyn DynModel>,
     /// What is announced for each of its runs, and for each call of its model.
@@ -95,12 +95,7 @@ impl Runnable<Prompt> for Agent {
     }
 
     fn info(&self) -> Info {
-        let tools: Vec<Info> = self.0.toolbox.infos().collect();
-        Info::new(self.0.name.clone(), Kind::Agent).with_parts(tools)
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Agent
+        self.0.info.clone()
     }
 }
 

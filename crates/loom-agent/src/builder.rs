@@ -1,6 +1,6 @@
 //! `AgentBuilder`: an agent in the making; `build` says everything that is wrong at once.
 
-use loom_core::{Effect, EffectKind, Error, Name, Result, Tool, key};
+use loom_core::{Effect, EffectKind, Error, Info, Kind, Name, Result, Tool, key};
 
 use crate::agent::{Agent, Definition};
 use crate::model::{DynModel, Model};
@@ -94,8 +94,9 @@ impl AgentBuilder {
             Some(model) if wrong.is_empty() => {
                 let name = self.name.unwrap_or_default();
                 let (run, call) = effects(&name, &*model, self.turns_max);
+                let tools: Vec<Info> = toolbox.infos().collect();
                 Ok(Agent::new(Definition {
-                    name,
+                    info: Info::new(name, Kind::Agent).with_parts(tools),
                     instructions: self.instructions,
                     run,
                     call,
@@ -128,5 +129,5 @@ fn effects(agent: &Name, model: &dyn DynModel, turns_max: u32) -> (Effect, Effec
         run = run.with(key::PROVIDER, provider.clone());
         call = call.with(key::PROVIDER, provider);
     }
-    (run.prepared(), call.prepared())
+    (run, call)
 }

@@ -11,14 +11,14 @@ use crate::poll::panic_text;
 
 /// Makes a step of a synchronous function; it runs on Tokio's pool of blocking threads.
 ///
-/// A run that is cancelled doesn't wait for it: its thread goes on until the function returns.
+/// A run that is cancelled doesn't wait for it: its thread continues until the function returns.
 /// That is the one thing that may outlive its run. Such threads are counted
 /// ([`Loom::blocking_running`](crate::Loom::blocking_running)) and capped
 /// ([`LoomBuilder::blocking_max`](crate::LoomBuilder::blocking_max)); a function that takes long
-/// should look at its [`StopFlag`] now and then (see [`blocking_until`]).
+/// should take a [`StopFlag`] before its input and look at it now and then.
 ///
 /// ```
-/// use loom_core::{Loom, Result, blocking};
+/// use loom_core::{Loom, Result, StopFlag, blocking};
 ///
 /// fn factorial(n: u64) -> Result<u64> {
 ///     Ok((1..=n).product())
@@ -27,6 +27,12 @@ use crate::poll::panic_text;
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let outcome = Loom::builder().build().session("alice").run(&blocking(factorial), 5u64).await?;
 /// assert_eq!(outcome.output, 120);
+///
+/// fn search(stop: StopFlag, limit: u64) -> Result<u64> {
+///     Ok((1..limit).take_while(|_| !stop.is_set()).count() as u64)
+/// }
+/// let outcome = Loom::builder().build().session("alice").run(&blocking(search), 5u64).await?;
+/// assert_eq!(outcome.output, 4);
 /// # Ok::<(), loom_core::Error>(())
 /// # }).unwrap();
 /// ```
@@ -34,37 +40,20 @@ pub fn blocking<F>(function: F) -> Blocking<F> {
     Blocking(Arc::new(function))
 }
 
-/// Makes a step of a synchronous function that is told when its run is cancelled.
-///
-/// ```
-/// use loom_core::{Result, StopFlag, blocking_until};
-///
-/// fn search(stop: StopFlag, limit: u64) -> Result<u64> {
-///     Ok((1..limit).take_while(|_| !stop.is_set()).count() as u64)
-/// }
-///
-/// let step = blocking_until(search);
-/// # let _ = step;
-/// ```
-pub fn blocking_until<F>(function: F) -> BlockingUntil<F> {
-    BlockingUntil(Arc::new(function))
-}
-
 /// A synchronous function as a step; made by [`blocking`].
 #[derive(Debug)]
 #[must_use = "a step does nothing until it is put where a step goes"]
 pub struct Blocking<F>(Arc<F>);
 
-/// A synchronous function that can be stopped, as a step; made by [`blocking_until`].
-#[derive(Debug)]
-#[must_use = "a step does nothing until it is put where a step goes"]
-pub struct BlockingUntil<F>(Arc<F>);
-
-/// Marks steps that are a synchronous function.
+/// Marks steps that are a synchronous function of the input.
 #[derive(Debug)]
 pub struct ViaBlocking;
 
-/// Tells a synchronous function that nobody waits for it any more.
+/// Marks steps that are a synchronous function of a [`StopFlag`] and the input.
+#[derive(Debug)]
+pub struct ViaBlockingUntil;
+
+/// Shows a synchronous function that its result is no longer wanted.
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag(Arc<AtomicBool>);
 
@@ -105,7 +94,7 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, I, O, E> IntoStep<I, ViaBlocking> for BlockingUntil<F>
+impl<F, I, O, E> IntoStep<I, ViaBlockingUntil> for Blocking<F>
 where
     F: Fn(StopFlag, I) -> Result<O, E> + Send + Sync + 'static,
     I: Send + 'static,

@@ -38,10 +38,11 @@ where
     S: IntoStep<I, M>,
     S::Out: Data,
 {
-    match step.step_kind() {
+    let info = step.step_info();
+    match info.kind {
         Kind::Agent | Kind::Workflow => step.run_step(cx, input).await,
         Kind::Function => {
-            let name = step.step_info().name.or_else(|| "function".into());
+            let name = info.name.or_else(|| "function".into());
             let effect = Effect::new(EffectKind::Workflow, name).with_safety(step.step_safety());
             cx.perform_step(effect, step, input).await
         }

@@ -13,6 +13,7 @@ use crate::ids::UserId;
 use crate::ledger::Amount;
 use crate::name::Name;
 use crate::safety::{IfUnfinished, Safety};
+use crate::tool_schema::ToolInput;
 
 pub use kind::EffectKind;
 
@@ -38,33 +39,13 @@ struct Announced {
     destructive: bool,
     safety: Safety,
     if_unfinished: IfUnfinished,
-    check: Option<InputCheck>,
+    takes: Option<Arc<ToolInput>>,
     only_one: bool,
     keeps_failure: bool,
-    /// Whether the name is known to be one.
-    named: bool,
     input: Option<Arc<Value>>,
     attributes: Attributes,
     acting_as: Option<UserId>,
     wanted: Amount,
-}
-
-/// Whether arguments fit.
-#[derive(Clone)]
-pub(crate) struct InputCheck(Arc<CheckInput>);
-
-type CheckInput = dyn Fn(&Value) -> Result<()> + Send + Sync;
-
-impl InputCheck {
-    pub(crate) fn new(check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(check))
-    }
-}
-
-impl fmt::Debug for InputCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InputCheck")
-    }
 }
 
 impl Announced {
@@ -76,10 +57,9 @@ impl Announced {
             destructive: false,
             safety: kind.safety(),
             if_unfinished: IfUnfinished::Ask,
-            check: None,
+            takes: None,
             only_one: false,
             keeps_failure: false,
-            named: false,
             input: None,
             attributes: Attributes::new(),
             acting_as: None,
@@ -115,8 +95,6 @@ impl Effect {
         attributes.set(key::TURN, turn);
         Self(Arc::new(Announced {
             only_one: true,
-            // Digits.
-            named: true,
             attributes,
             ..Announced::new(EffectKind::Turn, numeral(turn as usize))
         }))
@@ -148,53 +126,17 @@ impl Effect {
     /// nothing to count for its path.
     #[must_use]
     pub fn only_one(mut self) -> Self {
-        if !self.0.only_one {
-            self.change().only_one = true;
-        }
+        self.change().only_one = true;
         self
     }
 
-    /// Says that whoever opens it takes its failure as a value. A journal then records a failure
-    /// like an output, so that a run that goes on from there gets the same one, and the body doesn't
-    /// run again. Not for what is tried again when it fails.
+    /// Says that its failure is taken as a value. A journal then records a failure like an output, so
+    /// that a resumed run meets the same one, and the body doesn't run again. Not for what is tried
+    /// again when it fails.
     #[must_use]
     pub fn keeping_failure(mut self) -> Self {
         self.change().keeps_failure = true;
         self
-    }
-
-    /// Looks at the name now, so that the door needn't look at each clone's: for those who announce
-    /// one effect many times. A bad name is refused at the door.
-    ///
-    /// ```
-    /// use loom_core::{Effect, EffectKind, Error, Loom, Result, RunContext};
-    ///
-    /// async fn twice(cx: RunContext, n: u64) -> Result<u64> {
-    ///     let effect = Effect::new(EffectKind::Step, "double").prepared();
-    ///     let double = |n: u64| async move { Ok::<_, Error>(2 * n) };
-    ///     let n = cx.perform_step(effect.clone(), &double, n).await?;
-    ///     cx.perform_step(effect, &double, n).await
-    /// }
-    ///
-    /// # futures::executor::block_on(async {
-    /// let outcome = Loom::builder().build().session("alice").run(&twice, 2u64).await?;
-    /// assert_eq!(outcome.output, 8);
-    /// # Ok::<(), loom_core::Error>(())
-    /// # }).unwrap();
-    /// ```
-    #[must_use]
-    pub fn prepared(mut self) -> Self {
-        self.change().named = self.0.name.check().is_ok();
-        self
-    }
-
-    /// Looks at the name, unless that was done.
-    pub(crate) fn check_name(&self) -> Result<()> {
-        if self.0.named {
-            Ok(())
-        } else {
-            self.0.name.check()
-        }
     }
 
     pub(crate) fn keeps_failure(&self) -> bool {
@@ -208,9 +150,7 @@ impl Effect {
     /// Marks an effect that can't be undone.
     #[must_use]
     pub fn destructive(mut self, destructive: bool) -> Self {
-        if self.0.destructive != destructive {
-            self.change().destructive = destructive;
-        }
+        self.change().destructive = destructive;
         self
     }
 
@@ -225,13 +165,11 @@ impl Effect {
     /// ```
     #[must_use]
     pub fn with_safety(mut self, safety: Safety) -> Self {
-        if self.0.safety != safety {
-            self.change().safety = safety;
-        }
+        self.change().safety = safety;
         self
     }
 
-    /// Says what a model call may take at most: it is reserved of the tree's limits before the
+    /// Declares what a model call may take at most: it is reserved of the tree's limits before the
     /// call, and settled by [`RunContext::spend`](crate::RunContext::spend) after it.
     #[must_use]
     pub fn reserving(mut self, tokens: u64, cost_micro_usd: u64) -> Self {
@@ -242,26 +180,24 @@ impl Effect {
         self
     }
 
-    /// Decides what becomes of it if an earlier attempt began it and nothing tells how it ended.
+    /// Decides what becomes of it if an earlier attempt began it and it isn't known how it ended.
     #[must_use]
     pub fn with_if_unfinished(mut self, if_unfinished: IfUnfinished) -> Self {
-        if self.0.if_unfinished != if_unfinished {
-            self.change().if_unfinished = if_unfinished;
-        }
+        self.change().if_unfinished = if_unfinished;
         self
     }
 
     /// Checks the arguments that a person wants it to have instead of its own: what doesn't fit is
     /// asked about again.
-    pub(crate) fn checking_input(mut self, check: InputCheck) -> Self {
-        self.change().check = Some(check);
+    pub(crate) fn checking_input(mut self, takes: Arc<ToolInput>) -> Self {
+        self.change().takes = Some(takes);
         self
     }
 
     pub(crate) fn check_input(&self, input: &Value) -> Result<()> {
-        match &self.0.check {
+        match &self.0.takes {
             None => Ok(()),
-            Some(InputCheck(check)) => check(input),
+            Some(takes) => takes.check(input),
         }
     }
 
@@ -344,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_clone_is_said_of_it_alone() {
-        let effect = Effect::new(EffectKind::Step, "load").prepared();
+        let effect = Effect::new(EffectKind::Step, "load");
         let before = format!("{effect:?}");
         let changed = effect
             .clone()
@@ -373,17 +309,5 @@ mod tests {
             assert_eq!(*Effect::turn(number).name(), number.to_string());
             assert_eq!(step.at().map(Name::to_string), Some(number.to_string()));
         }
-    }
-
-    #[test]
-    fn a_name_that_is_none_is_told_whether_it_was_prepared_or_not() {
-        for name in ["", "tab\there"] {
-            let effect = Effect::new(EffectKind::Step, name);
-            let told = effect.check_name().unwrap_err().to_string();
-            let prepared = effect.prepared().check_name().unwrap_err();
-            assert_eq!(prepared.to_string(), told);
-        }
-        let fine = Effect::new(EffectKind::Step, "load");
-        assert!(fine.check_name().is_ok() && fine.prepared().check_name().is_ok());
     }
 }

@@ -30,10 +30,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "the amount is negative");
 /// assert!(!error.is_retryable());
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: ErrorKind,
     retryable: bool,
@@ -99,12 +99,12 @@ impl Error {
         }
     }
 
-    /// The run is ending, or the effect waits for an answer: whatever meets this returns.
+    /// The run is ending, or the effect waits for an answer: what meets this returns.
     pub(crate) fn stopped(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Stopped, message)
     }
 
-    /// Says whether trying again may help; only `Upstream` errors need to say so. An error whose
+    /// Declares whether trying again may help; only `Upstream` errors need to say so. An error whose
     /// kind is never retryable stays as it is.
     ///
     /// ```
@@ -124,7 +124,7 @@ impl Error {
         self.0.kind
     }
 
-    /// What went wrong, without the path: what a model is told.
+    /// What went wrong, without the path: what a model reads.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -191,22 +191,19 @@ impl Error {
     /// The failure that a run's end is for the run around it: only what can be judged out there
     /// keeps its kind. The message is the whole of it, so the source is what lies below.
     pub(crate) fn seen_from_outside(self) -> Self {
+        let message = self.to_string();
         let keeps = matches!(
             self.0.kind,
             ErrorKind::Invalid | ErrorKind::Upstream | ErrorKind::Timeout
         );
-        let message = self.to_string();
-        Self(Box::new(Inner {
-            kind: if keeps {
-                self.0.kind
-            } else {
-                ErrorKind::Failed
-            },
-            retryable: keeps && self.0.retryable,
-            message,
-            path: None,
-            source: self.0.source,
-        }))
+        let kind = if keeps {
+            self.0.kind
+        } else {
+            ErrorKind::Failed
+        };
+        let mut seen = Self::new(kind, message).retryable(keeps && self.0.retryable);
+        seen.0.source = self.0.source;
+        seen
     }
 }
 
@@ -216,22 +213,6 @@ impl fmt::Display for Error {
             Some(path) => write!(f, "{path}: {}", self.0.message),
             None => f.write_str(&self.0.message),
         }
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Error");
-        debug
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message);
-        if let Some(path) = &self.0.path {
-            debug.field("path", path);
-        }
-        if let Some(source) = &self.0.source {
-            debug.field("source", source);
-        }
-        debug.finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use crate::context::EffectView;
 use crate::effect::Effect;
 use crate::name::Name;
-use crate::permissions::PermissionGate;
+use crate::permissions::Permissions;
 use crate::poll::caught_now;
 
 /// What a gate says of an effect.
@@ -119,8 +119,8 @@ impl<G: Gate> DynGate for G {
     fn at_once(&self, effect: &Effect) -> Option<Verdict> {
         // The default gate is asked of every tool call; it needs no future to answer.
         (self as &dyn Any)
-            .downcast_ref::<PermissionGate>()
-            .map(|it| it.decide(effect))
+            .downcast_ref::<Permissions>()
+            .map(|it| it.verdict(effect))
     }
 
     fn concerns(&self, effect: &Effect) -> bool {
@@ -150,7 +150,7 @@ impl NamedGate {
             .unwrap_or_else(|_| "gate".into());
         Self {
             name,
-            is_permissions: (&gate as &dyn Any).is::<PermissionGate>(),
+            is_permissions: (&gate as &dyn Any).is::<Permissions>(),
             gate: Box::new(gate),
         }
     }
@@ -158,7 +158,7 @@ impl NamedGate {
     /// Whether it is asked about such an effect; the text of a panic, which denies.
     pub(crate) fn concerns(&self, effect: &Effect) -> Result<bool, String> {
         if self.is_permissions {
-            return Ok(PermissionGate::is_about(effect));
+            return Ok(Permissions::is_about(effect));
         }
         caught_now(|| self.gate.concerns(effect))
     }

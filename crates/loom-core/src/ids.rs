@@ -85,16 +85,14 @@ impl RunId {
         let hash = sha2::Sha256::digest(path.as_bytes());
         Self(format!("{root}.{}", crate::hex::hex(&hash[..6])).into())
     }
-}
 
-impl SessionId {
-    pub(crate) fn fresh(id: uuid::Uuid) -> Self {
+    pub(crate) fn root(id: uuid::Uuid) -> Self {
         Self(text(id))
     }
 }
 
-impl RunId {
-    pub(crate) fn root(id: uuid::Uuid) -> Self {
+impl SessionId {
+    pub(crate) fn fresh(id: uuid::Uuid) -> Self {
         Self(text(id))
     }
 }

@@ -6,7 +6,7 @@ use crate::info::{Info, Kind};
 use crate::runnable::Runnable;
 use crate::safety::Safety;
 
-/// What is accepted where a step is: every [`Runnable`], and functions that give a `Result`.
+/// What is accepted where a step is: every [`Runnable`], and functions that return a `Result`.
 ///
 /// `M` only keeps the implementations apart; the compiler finds it.
 ///
@@ -35,7 +35,7 @@ use crate::safety::Safety;
     note = "usual causes: the function isn't `async` (`blocking(f)` makes a step of one); it gives no `Result`; it takes two values (take a tuple); its future isn't `Send` (an `Rc` or a lock guard lives across an `.await`); `step_fn(f)` around it shows which"
 )]
 pub trait IntoStep<I, M>: Send + Sync + 'static {
-    /// What the step gives.
+    /// What the step returns.
     type Out: Send + 'static;
 
     /// Runs the step once, in the given context.
@@ -44,11 +44,6 @@ pub trait IntoStep<I, M>: Send + Sync + 'static {
 
     /// What the step is called and made of.
     fn step_info(&self) -> Info;
-
-    /// What the step is: the kind that [`IntoStep::step_info`] says, without the rest.
-    fn step_kind(&self) -> Kind {
-        self.step_info().kind
-    }
 
     /// What comes of running the step twice, apart from the effects it opens, which declare their
     /// own. A step that declares nothing is idempotent; [`Wrapped::once`](crate::Wrapped::once)
@@ -92,10 +87,6 @@ impl<I, R: Runnable<I>> IntoStep<I, ViaRunnable> for R {
         self.info()
     }
 
-    fn step_kind(&self) -> Kind {
-        self.kind()
-    }
-
     fn step_safety(&self) -> Safety {
         self.safety()
     }
@@ -119,10 +110,6 @@ where
     fn step_info(&self) -> Info {
         Info::new(function_name::<F>(), Kind::Function)
     }
-
-    fn step_kind(&self) -> Kind {
-        Kind::Function
-    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -142,10 +129,6 @@ where
 
     fn step_info(&self) -> Info {
         Info::new(function_name::<F>(), Kind::Function)
-    }
-
-    fn step_kind(&self) -> Kind {
-        Kind::Function
     }
 }
 
@@ -175,7 +158,7 @@ fn last_segment(path: &str) -> &str {
     path[start..].trim_end_matches(':')
 }
 
-/// Says exactly which bound a function misses to be a step; gives the function back.
+/// Returns the function; the compiler reports exactly which bound it lacks to be a step.
 ///
 /// ```
 /// use loom_core::step_fn;

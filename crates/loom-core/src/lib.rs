@@ -102,7 +102,7 @@ pub use accepts::Accepts;
 pub use admission::Shutdown;
 pub use attributes::{AttrValue, Attributes, key};
 pub use backpressure::Backpressure;
-pub use blocking::{Blocking, BlockingUntil, StopFlag, ViaBlocking, blocking, blocking_until};
+pub use blocking::{Blocking, StopFlag, ViaBlocking, ViaBlockingUntil, blocking};
 pub use branch_set::BranchSet;
 pub use branches::Branch;
 pub use clock::{Clock, Ids, RandomIds, SystemClock};

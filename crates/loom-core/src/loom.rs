@@ -20,7 +20,7 @@ use crate::journal::{DynJournal, Forget, Journal};
 use crate::limits::Limits;
 use crate::observer::{DynObserver, Observer};
 use crate::paused::{self, PausedRun};
-use crate::permissions::{PermissionGate, Permissions};
+use crate::permissions::Permissions;
 use crate::poll::caught_now;
 use crate::question::{Approver, DynApprover};
 use crate::scope::Scope;
@@ -339,9 +339,7 @@ impl LoomBuilder {
         let polled = |it: &&Arc<dyn DynObserver>| caught_now(|| it.wants_polls()).unwrap_or(false);
         let pollers = self.observers.iter().filter(polled).cloned().collect();
         let permissions_off = self.permissions.is_none();
-        let permissions = self
-            .permissions
-            .map(|it| NamedGate::new(PermissionGate(it)));
+        let permissions = self.permissions.map(NamedGate::new);
         Loom(Arc::new(Parts {
             pollers,
             observers: self.observers,

@@ -109,12 +109,6 @@ impl Deref for Name {
     }
 }
 
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
 impl Borrow<str> for Name {
     fn borrow(&self) -> &str {
         self.as_str()
@@ -136,12 +130,6 @@ impl From<&'static str> for Name {
 impl From<String> for Name {
     fn from(text: String) -> Self {
         Self(Text::Shared(text.into()))
-    }
-}
-
-impl From<Arc<str>> for Name {
-    fn from(text: Arc<str>) -> Self {
-        Self(Text::Shared(text))
     }
 }
 

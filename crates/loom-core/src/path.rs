@@ -9,22 +9,23 @@ use crate::name::Name;
 /// Writes the effect's segment: its escaped name, with the prefix and brackets of its kind, and
 /// `#nth` from the second opening on.
 pub(crate) fn push_segment(path: &mut String, effect: &Effect, nth: u32) {
-    path.push_str(match effect.kind() {
-        EffectKind::Turn => "turn:",
-        EffectKind::Tool => "tool:",
-        EffectKind::Model => "model:",
-        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent => "",
-    });
-    push_name(path, effect);
+    let prefix = prefix(effect.kind());
+    path.push_str(prefix);
+    match effect.name().split_once(':') {
+        // A step's name that looks like another kind's segment has its colon escaped.
+        Some((start @ ("turn" | "tool" | "model"), rest)) if prefix.is_empty() => {
+            path.push_str(start);
+            path.push_str("%3A");
+            push_escaped(path, rest);
+        }
+        _ => push_escaped(path, effect.name()),
+    }
     if let Some(at) = effect.at() {
         path.push('[');
         push_escaped(path, at);
         path.push(']');
     }
-    if nth > 1 {
-        // Writing to a String can't fail.
-        let _ = write!(path, "#{nth}");
-    }
+    push_nth(path, nth);
 }
 
 /// Writes the segment of a branch: `/[segment]`, and `#k` from the second of it on.
@@ -32,24 +33,22 @@ pub(crate) fn push_branch(path: &mut String, segment: &str, nth: u32) {
     path.push_str("/[");
     push_escaped(path, segment);
     path.push(']');
+    push_nth(path, nth);
+}
+
+fn push_nth(path: &mut String, nth: u32) {
     if nth > 1 {
+        // Writing to a String can't fail.
         let _ = write!(path, "#{nth}");
     }
 }
 
-/// The name; a step's that looks like another kind's segment has its colon escaped.
-fn push_name(path: &mut String, effect: &Effect) {
-    let is_plain = matches!(
-        effect.kind(),
-        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent
-    );
-    match effect.name().split_once(':') {
-        Some((prefix @ ("turn" | "tool" | "model"), rest)) if is_plain => {
-            path.push_str(prefix);
-            path.push_str("%3A");
-            push_escaped(path, rest);
-        }
-        _ => push_escaped(path, effect.name()),
+fn prefix(kind: EffectKind) -> &'static str {
+    match kind {
+        EffectKind::Turn => "turn:",
+        EffectKind::Tool => "tool:",
+        EffectKind::Model => "model:",
+        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent => "",
     }
 }
 
@@ -76,44 +75,27 @@ pub(crate) struct Siblings {
 /// Beyond this many names a map is quicker than looking at each.
 const FEW: usize = 8;
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    prefix: u8,
-    name: Name,
-    at: Option<Name>,
-}
+/// A segment's prefix, name and what is in its brackets.
+type Key = (&'static str, Name, Option<Name>);
 
 impl Siblings {
-    /// Counts one more opening of the effect's segment; gives how many there are now.
+    /// Counts one more opening of the effect's segment; returns how many there are now.
     pub(crate) fn count(&mut self, effect: &Effect) -> u32 {
-        let prefix = match effect.kind() {
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent => 0,
-            EffectKind::Turn => 1,
-            EffectKind::Tool => 2,
-            EffectKind::Model => 3,
-        };
-        self.count_one(prefix, effect.name(), effect.at())
+        self.count_one(prefix(effect.kind()), effect.name(), effect.at())
     }
 
-    /// Counts one more branch of this segment; gives how many there are now.
+    /// Counts one more branch of this segment; returns how many there are now.
     pub(crate) fn count_branch(&mut self, segment: &Name) -> u32 {
-        self.count_one(4, segment, None)
+        self.count_one("[", segment, None)
     }
 
-    fn count_one(&mut self, prefix: u8, name: &Name, at: Option<&Name>) -> u32 {
-        let found = self
-            .few
-            .iter_mut()
-            .find(|(key, _)| key.prefix == prefix && key.name == *name && key.at.as_ref() == at);
-        if let Some((_, count)) = found {
+    fn count_one(&mut self, prefix: &'static str, name: &Name, at: Option<&Name>) -> u32 {
+        let is_it = |key: &Key| key.0 == prefix && key.1 == *name && key.2.as_ref() == at;
+        if let Some((_, count)) = self.few.iter_mut().find(|(key, _)| is_it(key)) {
             *count += 1;
             return *count;
         }
-        let key = Key {
-            prefix,
-            name: name.clone(),
-            at: at.cloned(),
-        };
+        let key = (prefix, name.clone(), at.cloned());
         if self.few.len() < FEW {
             if self.few.is_empty() {
                 self.few.reserve_exact(1);

@@ -253,7 +253,7 @@ impl RunContext {
         self.lives()?;
         // A tool's name may be a model's own words; it is recorded as it was said.
         if effect.kind() != EffectKind::Tool {
-            effect.check_name().map_err(|e| e.at(|| self.path()))?;
+            effect.name().check().map_err(|e| e.at(|| self.path()))?;
         }
         if !self.is_bare() {
             return Ok(self.child(effect));

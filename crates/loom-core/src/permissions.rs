@@ -1,17 +1,14 @@
 //! `Permissions`: the gate that is always there, with rules as data.
 
-mod decimal;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use wildmatch::WildMatchPattern;
 
 use crate::context::EffectView;
 use crate::effect::{Effect, EffectKind};
 use crate::gate::{Gate, Verdict};
-use decimal::is_same_number;
 
 /// Which tools may be called: rules as data, of which the strictest that fits decides.
 ///
@@ -53,7 +50,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destructive: Option<bool>,
     /// Arguments by name or JSON pointer (`/customer/id`), with `*` for any text; numbers are
-    /// compared as numbers (`100` fits `1e2`; with an exponent beyond 64 bits as text), other values that are no text as JSON. An argument
+    /// compared as numbers (`100` fits `1e2`), other values that are no text as JSON. An argument
     /// that is absent doesn't fit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub arguments: BTreeMap<String, String>,
@@ -181,17 +178,34 @@ fn argument_fits(arguments: Option<&Value>, name: &str, pattern: &str) -> bool {
         None => false,
         Some(Value::String(text)) => matches(pattern, text),
         Some(Value::Number(number)) => {
-            let text = number.to_string();
-            matches(pattern, &text) || is_same_number(pattern, &text)
+            matches(pattern, &number.to_string())
+                || pattern.parse().is_ok_and(|it| is_same_number(&it, number))
         }
         Some(other) => matches(pattern, &other.to_string()),
     }
 }
 
-/// The seat the permissions decide in.
-pub(crate) struct PermissionGate(pub(crate) Permissions);
+/// Whether both are one number, however it is written: `100`, `100.0` and `1e2`. Whole numbers are
+/// compared exactly, which floats of many digits are not.
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one.as_f64() == other.as_f64(),
+        _ => false,
+    }
+}
 
-impl Gate for PermissionGate {
+fn whole(number: &Number) -> Option<i128> {
+    if let Some(whole) = number.as_i128() {
+        return Some(whole);
+    }
+    let float = number.as_f64()?;
+    // What casts to itself and back is whole and fits.
+    let whole = float as i128;
+    (whole as f64 == float && whole != i128::MAX).then_some(whole)
+}
+
+impl Gate for Permissions {
     fn name(&self) -> &str {
         "permissions"
     }
@@ -201,18 +215,19 @@ impl Gate for PermissionGate {
     }
 
     async fn check(&self, _view: &EffectView, effect: &Effect) -> Verdict {
-        self.decide(effect)
+        self.verdict(effect)
     }
 }
 
-impl PermissionGate {
-    /// It has to do with calls of tools alone.
+impl Permissions {
+    /// They have to do with calls of tools alone.
     pub(crate) fn is_about(effect: &Effect) -> bool {
         effect.kind() == EffectKind::Tool
     }
 
-    pub(crate) fn decide(&self, effect: &Effect) -> Verdict {
-        let (decision, rule) = self.0.decide(effect);
+    /// The verdict of the strictest rule that fits.
+    pub(crate) fn verdict(&self, effect: &Effect) -> Verdict {
+        let (decision, rule) = self.decide(effect);
         let because = || {
             rule.map_or("destructive tools are asked for".to_owned(), |it| {
                 format!("rule {it}")
@@ -236,8 +251,8 @@ impl PermissionGate {
 /// How much of a call's arguments a question shows.
 const SHOWN_CHARS_MAX: usize = 500;
 
-/// The arguments, for whoever is asked: nobody should have to approve what they can't see. What is
-/// cut is named, and is whole in the question's input.
+/// The arguments, for the person who is asked: nobody should have to approve what they can't see.
+/// What is cut is named, and is whole in the question's input.
 fn shown(arguments: Option<&Value>) -> String {
     let text = arguments.map_or_else(|| "no arguments".to_owned(), Value::to_string);
     match text.char_indices().nth(SHOWN_CHARS_MAX) {

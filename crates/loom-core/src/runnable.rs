@@ -2,7 +2,7 @@
 
 use crate::context::RunContext;
 use crate::error::Result;
-use crate::info::{Info, Kind};
+use crate::info::Info;
 use crate::safety::Safety;
 
 /// Something that turns an input into an output inside a run.
@@ -37,22 +37,15 @@ use crate::safety::Safety;
     note = "implement `Runnable<{I}>`: `type Out` and `async fn run(&self, cx: &RunContext, input: {I}) -> Result<Self::Out>`"
 )]
 pub trait Runnable<I>: Send + Sync + 'static {
-    /// What it gives. Where it crosses an edge it must be [`Data`](crate::Data).
+    /// What it returns. Where it crosses an edge it must be [`Data`](crate::Data).
     type Out: Send + 'static;
 
     /// Runs it once.
     fn run(&self, cx: &RunContext, input: I) -> impl Future<Output = Result<Self::Out>> + Send;
 
-    /// What it is called and what it is made of.
+    /// What it is called and what it is made of. Asked before each run as a root.
     fn info(&self) -> Info {
         Info::default()
-    }
-
-    /// What it is, which is asked before each run: the kind of [`Runnable::info`], for those who
-    /// can tell it without the rest. It must be the kind that `info` says: by this it is run, by that
-    /// it is drawn and compared.
-    fn kind(&self) -> Kind {
-        self.info().kind
     }
 
     /// Returns what comes of running it twice, apart from the effects it opens, which declare their

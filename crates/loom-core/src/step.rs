@@ -9,12 +9,12 @@ use futures::future::BoxFuture;
 use crate::context::RunContext;
 use crate::data::Data;
 use crate::error::Result;
-use crate::info::{Info, Kind};
+use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::runnable::Runnable;
 use crate::safety::Safety;
 
-/// Any step that takes `I` and gives `O`: nameable, and cloned by one atomic addition.
+/// Any step that takes `I` and returns `O`: nameable, and cloned by one atomic addition.
 ///
 /// ```
 /// use loom_core::{Error, Loom, Result, Step};
@@ -35,7 +35,6 @@ pub struct Step<I, O>(Arc<dyn DynStep<I, O>>);
 trait DynStep<I, O>: Send + Sync {
     fn run<'a>(&'a self, cx: &'a RunContext, input: I) -> BoxFuture<'a, Result<O>>;
     fn info(&self) -> Info;
-    fn kind(&self) -> Kind;
     fn safety(&self) -> Safety;
 }
 
@@ -48,10 +47,6 @@ impl<I: Send + 'static, M: 'static, S: IntoStep<I, M>> DynStep<I, S::Out> for Er
 
     fn info(&self) -> Info {
         self.0.step_info()
-    }
-
-    fn kind(&self) -> Kind {
-        self.0.step_kind()
     }
 
     fn safety(&self) -> Safety {
@@ -75,10 +70,6 @@ impl<I: Send + 'static, O: Data> Runnable<I> for Step<I, O> {
 
     fn info(&self) -> Info {
         self.0.info()
-    }
-
-    fn kind(&self) -> Kind {
-        self.0.kind()
     }
 
     fn safety(&self) -> Safety {

@@ -1,7 +1,6 @@
 //! `Tool`: a step that a model may call.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -10,8 +9,8 @@ use serde_json::Value;
 use crate::attributes::key;
 use crate::context::RunContext;
 use crate::data::{Data, written_bytes};
-use crate::effect::{Effect, InputCheck};
-use crate::error::{Error, ErrorKind, Result};
+use crate::effect::Effect;
+use crate::error::Result;
 use crate::info::{Info, Kind};
 use crate::into_step::IntoStep;
 use crate::name::Name;
@@ -19,11 +18,11 @@ use crate::runnable::Runnable;
 use crate::safety::{IfUnfinished, Safety};
 use crate::step::Step;
 use crate::tool_output::ToolOutput;
-use crate::tool_schema::InputSchema;
+use crate::tool_schema::{ToolInput, read};
 
 /// A step offered to a model: a name, a description, the schema of its arguments, and flags.
 ///
-/// A tool is a value. Nothing knows one by name, and a workflow's or an agent's `as_tool()` gives
+/// A tool is a value. Nothing knows one by name, and a workflow's or an agent's `as_tool()` returns
 /// one like any other. The user a tool works for comes from its context; user and session ids
 /// never stand in its schema.
 ///
@@ -44,54 +43,24 @@ use crate::tool_schema::InputSchema;
 /// assert_eq!(tool.schema()["required"], json!(["invoice"]));
 /// assert!(Tool::new("delete", "Deletes an invoice.", lookup).destructive().is_destructive());
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Tool {
     name: Name,
     description: Name,
-    input: InputSchema,
+    input: Arc<ToolInput>,
     destructive: bool,
     safety: Safety,
     sequential: bool,
     if_unfinished: IfUnfinished,
-    fits: Fits,
-    checked: Option<Fits>,
-    check: OnceLock<InputCheck>,
     step: Step<Arguments, ToolOutput>,
     made_of: Info,
 }
 
 /// A call's arguments: shared with the effect that announces them, so that what was approved is
-/// what runs; and the argument under which the input stands, if it is wrapped.
+/// what runs.
 struct Arguments {
     all: Arc<Value>,
-    under: Option<Name>,
-}
-
-/// Whether arguments make the input.
-type Fits = Arc<dyn Fn(&Value) -> Result<()> + Send + Sync>;
-
-impl Arguments {
-    fn input(&self) -> Result<&Value> {
-        input_in(&self.all, self.under.as_ref())
-    }
-}
-
-fn input_in<'a>(all: &'a Value, under: Option<&Name>) -> Result<&'a Value> {
-    match under {
-        None => Ok(all),
-        Some(name) => {
-            let input = all.get(name.as_str());
-            input.ok_or_else(|| Error::invalid(format!("the argument {name:?} is missing")))
-        }
-    }
-}
-
-fn misfit(e: serde_json::Error) -> Error {
-    Error::with_source(
-        ErrorKind::Invalid,
-        format!("the arguments don't fit: {e}"),
-        e,
-    )
+    of: Arc<ToolInput>,
 }
 
 impl Tool {
@@ -109,25 +78,18 @@ impl Tool {
         let typed = move |cx: RunContext, args: Arguments| {
             let step = step.clone();
             async move {
-                // Read in place: a call's arguments are never copied.
-                let input = I::deserialize(args.input()?).map_err(misfit)?;
+                let input = read::<I>(args.of.within(&args.all)?)?;
                 ToolOutput::of(&step.run_step(&cx, input).await?)
             }
         };
-        Self {
-            name: name.into(),
-            description: description.into(),
-            input: InputSchema::of::<I>(),
-            destructive: false,
-            safety: Safety::NotIdempotent,
-            sequential: false,
-            if_unfinished: IfUnfinished::Ask,
-            fits: Arc::new(|input| I::deserialize(input).map(drop).map_err(misfit)),
-            checked: None,
-            check: OnceLock::new(),
-            step: Step::new(typed),
+        let input = ToolInput::of::<I>();
+        Self::made(
+            name.into(),
+            description.into(),
+            input,
+            Step::new(typed),
             made_of,
-        }
+        )
     }
 
     /// A tool whose schema comes from elsewhere: `step` gets arguments that fit it.
@@ -148,21 +110,36 @@ impl Tool {
         step: Step<Value, ToolOutput>,
     ) -> Self {
         let made_of = step.info();
+        let untyped = move |cx: RunContext, args: Arguments| {
+            let step = step.clone();
+            async move { step.run(&cx, args.of.within(&args.all)?.clone()).await }
+        };
+        let input = ToolInput::given(schema);
+        Self::made(
+            name.into(),
+            description.into(),
+            input,
+            Step::new(untyped),
+            made_of,
+        )
+    }
+
+    fn made(
+        name: Name,
+        description: Name,
+        input: ToolInput,
+        step: Step<Arguments, ToolOutput>,
+        made_of: Info,
+    ) -> Self {
         Self {
-            name: name.into(),
-            description: description.into(),
-            input: InputSchema::given(schema),
+            name,
+            description,
+            input: Arc::new(input),
             destructive: false,
             safety: Safety::NotIdempotent,
             sequential: false,
             if_unfinished: IfUnfinished::Ask,
-            fits: Arc::new(|_| Ok(())),
-            checked: None,
-            check: OnceLock::new(),
-            step: Step::new(move |cx: RunContext, args: Arguments| {
-                let step = step.clone();
-                async move { step.run(&cx, args.input()?.clone()).await }
-            }),
+            step,
             made_of,
         }
     }
@@ -185,7 +162,7 @@ impl Tool {
     /// Without effect for an input that is an object.
     #[must_use]
     pub fn input_arg(mut self, name: impl Into<Name>) -> Self {
-        self.input.set_argument(name.into());
+        Arc::make_mut(&mut self.input).set_argument(name.into());
         self
     }
 
@@ -240,14 +217,14 @@ impl Tool {
         self
     }
 
-    /// Marks a tool that must not run beside others of the same turn.
+    /// Marks a tool that must not run concurrently with others of the same turn.
     #[must_use]
     pub fn sequential(mut self) -> Self {
         self.sequential = true;
         self
     }
 
-    /// Decides what becomes of a call that an earlier attempt began and whose end nothing tells:
+    /// Decides what becomes of a call that an earlier attempt began and whose end isn't known:
     /// without this, somebody is asked.
     #[must_use]
     pub fn if_unfinished(mut self, if_unfinished: IfUnfinished) -> Self {
@@ -255,7 +232,7 @@ impl Tool {
         self
     }
 
-    /// What the tool is made of, for drawings: by itself a tool knows the step it was made from.
+    /// What the tool is made of, for drawings: without this, the step it was made from.
     #[must_use]
     pub fn made_of(mut self, step: Info) -> Self {
         self.made_of = step;
@@ -274,7 +251,7 @@ impl Tool {
         &self.name
     }
 
-    /// What the model is told of it.
+    /// What the model reads about it.
     pub fn description(&self) -> &str {
         &self.description
     }
@@ -294,7 +271,7 @@ impl Tool {
         self.safety
     }
 
-    /// Whether it must not run beside others of the same turn.
+    /// Whether it must not run concurrently with others of the same turn.
     pub fn is_sequential(&self) -> bool {
         self.sequential
     }
@@ -307,7 +284,7 @@ impl Tool {
             .destructive(self.destructive)
             .with_safety(self.safety)
             .with_if_unfinished(self.if_unfinished)
-            .checking_input(self.check())
+            .checking_input(self.input.clone())
     }
 
     /// Checks arguments that a person changed by this as well, for example against the schema:
@@ -317,27 +294,12 @@ impl Tool {
         mut self,
         check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        self.checked = Some(Arc::new(check));
+        Arc::make_mut(&mut self.input).set_check(check);
         self
     }
 
-    /// Whether arguments that a person changed fit.
-    fn check(&self) -> InputCheck {
-        let check = self.check.get_or_init(|| {
-            let (fits, checked) = (self.fits.clone(), self.checked.clone());
-            let under = self.input.argument().cloned();
-            InputCheck::new(move |all| {
-                if let Some(checked) = &checked {
-                    checked(all)?;
-                }
-                fits(input_in(all, under.as_ref())?)
-            })
-        });
-        check.clone()
-    }
-
-    /// Calls it, as an effect of its own. Whoever offers it to a model checks the arguments
-    /// against the schema first; here they only have to make an input.
+    /// Calls it, as an effect of its own. The arguments only have to make an
+    /// input: an agent checks them against the schema first.
     ///
     /// # Errors
     /// `Invalid` for arguments that make no input; the step's own; what the door refuses.
@@ -353,29 +315,12 @@ impl Tool {
             let effect = self.effect(call_id, Arc::default());
             return Err(cx.refuse(effect, deep.in_context("the arguments")).await);
         }
-        let args = Arguments {
-            all: all.clone(),
-            under: self.input.argument().cloned(),
-        };
-        cx.perform(self.effect(call_id, all), (), |cx, ()| async move {
-            let changed = cx.changed_arguments();
-            let args = match changed {
-                Some(all) => Arguments { all, ..args },
-                None => args,
-            };
-            self.step.run(&cx, args).await
+        let effect = self.effect(call_id, all.clone());
+        cx.perform(effect, (), |cx, ()| async move {
+            let all = cx.changed_arguments().unwrap_or(all);
+            let of = self.input.clone();
+            self.step.run(&cx, Arguments { all, of }).await
         })
         .await
-    }
-}
-
-impl fmt::Debug for Tool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tool")
-            .field("name", &self.name)
-            .field("destructive", &self.destructive)
-            .field("safety", &self.safety)
-            .field("sequential", &self.sequential)
-            .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::data::Data;
 use crate::error::Result;
 
-/// What a tool gives its model.
+/// What a tool returns to its model.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ToolOutput {
@@ -21,10 +21,7 @@ impl ToolOutput {
     /// # Errors
     /// `Invalid` for a value that has no JSON form.
     pub fn of(value: &impl Data) -> Result<Self> {
-        Ok(match value.to_value()? {
-            Value::String(text) => Self::Text(text),
-            other => Self::Json(other),
-        })
+        Self::from_value(value.to_value()?)
     }
 
     /// The output as the text a model reads.

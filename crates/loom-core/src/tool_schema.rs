@@ -1,25 +1,33 @@
-//! The schema of a tool's arguments, made from its input's type.
+//! What a tool takes: the schema of its arguments, made from its input's type, and whether they fit.
 
+use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 
-/// The schema of a tool's input, and the argument it is wrapped under when it is no object.
+/// A tool's input: its schema, and the argument it is wrapped under when it is no object.
 #[derive(Clone)]
-pub(crate) struct InputSchema {
-    schema: Arc<Value>,
+pub(crate) struct ToolInput {
+    schema: Value,
     argument: Name,
-    wrapped: bool,
+    is_wrapped: bool,
     /// Whether fields that aren't named are refused.
-    closed: bool,
+    is_closed: bool,
+    /// Whether a value makes the input.
+    fits: fn(&Value) -> Result<()>,
+    checked: Option<Arc<Check>>,
 }
 
-impl InputSchema {
-    /// The schema of a type.
-    pub(crate) fn of<I: JsonSchema>() -> Self {
+type Check = dyn Fn(&Value) -> Result<()> + Send + Sync;
+
+impl ToolInput {
+    /// An input of this type.
+    pub(crate) fn of<I: JsonSchema + DeserializeOwned>() -> Self {
         let mut schema = schemars::SchemaGenerator::default()
             .into_root_schema_for::<I>()
             .to_value();
@@ -31,23 +39,22 @@ impl InputSchema {
             _ => schema = json!({}),
         }
         bound_integers(&mut schema);
-        let wrapped = !is_object(&schema);
         Self {
-            closed: names_all_its_fields(&schema),
-            schema: Arc::new(schema),
-            argument: "input".into(),
-            wrapped,
+            is_closed: names_all_its_fields(&schema),
+            fits: |input| read::<I>(input).map(drop),
+            ..Self::given(schema)
         }
     }
 
-    /// A schema that is taken as it is; anything but an object's is wrapped.
+    /// An input whose schema is taken as it is; anything but an object's is wrapped.
     pub(crate) fn given(schema: Value) -> Self {
-        let wrapped = !is_object(&schema);
         Self {
-            closed: false,
-            schema: Arc::new(schema),
+            is_wrapped: schema.get("type").and_then(Value::as_str) != Some("object"),
+            is_closed: false,
+            schema,
             argument: "input".into(),
-            wrapped,
+            fits: |_| Ok(()),
+            checked: None,
         }
     }
 
@@ -55,13 +62,20 @@ impl InputSchema {
         self.argument = argument;
     }
 
+    pub(crate) fn set_check(
+        &mut self,
+        check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static,
+    ) {
+        self.checked = Some(Arc::new(check));
+    }
+
     /// The schema of the arguments: of an object that allows nothing it doesn't name.
     pub(crate) fn schema(&self) -> Value {
-        if self.wrapped {
-            return wrap((*self.schema).clone(), &self.argument);
+        let mut schema = self.schema.clone();
+        if self.is_wrapped {
+            return wrap(schema, &self.argument);
         }
-        let mut schema = (*self.schema).clone();
-        if self.closed
+        if self.is_closed
             && let Value::Object(keywords) = &mut schema
         {
             keywords
@@ -71,10 +85,37 @@ impl InputSchema {
         schema
     }
 
-    /// The argument under which an input that is no object stands.
-    pub(crate) fn argument(&self) -> Option<&Name> {
-        self.wrapped.then_some(&self.argument)
+    /// The input among the arguments.
+    pub(crate) fn within<'a>(&self, arguments: &'a Value) -> Result<&'a Value> {
+        match self.is_wrapped {
+            false => Ok(arguments),
+            true => arguments.get(&*self.argument).ok_or_else(|| {
+                Error::invalid(format!("the argument {:?} is missing", self.argument))
+            }),
+        }
     }
+
+    /// Whether arguments that a person changed fit.
+    pub(crate) fn check(&self, arguments: &Value) -> Result<()> {
+        if let Some(checked) = &self.checked {
+            checked(arguments)?;
+        }
+        (self.fits)(self.within(arguments)?)
+    }
+}
+
+impl fmt::Debug for ToolInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ToolInput")
+    }
+}
+
+/// Reads an input in place: a call's arguments are never copied.
+pub(crate) fn read<I: DeserializeOwned>(input: &Value) -> Result<I> {
+    I::deserialize(input).map_err(|e| {
+        let message = format!("the arguments don't fit: {e}");
+        Error::with_source(ErrorKind::Invalid, message, e)
+    })
 }
 
 /// Says the bounds of sized integers in words every validator understands, so that a number that
@@ -119,31 +160,28 @@ fn names_all_its_fields(schema: &Value) -> bool {
         && composed.iter().all(|keyword| schema.get(keyword).is_none())
 }
 
-fn is_object(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("object")
-}
-
 fn wrap(mut schema: Value, argument: &str) -> Value {
     // References point at the root, so definitions stay there.
     let definitions = schema
         .as_object_mut()
         .and_then(|keywords| keywords.remove("$defs"));
-    let mut wrapped = Map::new();
-    wrapped.insert("type".into(), "object".into());
-    wrapped.insert("properties".into(), json!({ argument: schema }));
-    wrapped.insert("required".into(), json!([argument]));
-    wrapped.insert("additionalProperties".into(), Value::Bool(false));
+    let mut wrapped = json!({
+        "type": "object",
+        "properties": { argument: schema },
+        "required": [argument],
+        "additionalProperties": false,
+    });
     if let Some(definitions) = definitions {
-        wrapped.insert("$defs".into(), definitions);
+        wrapped["$defs"] = definitions;
     }
-    Value::Object(wrapped)
+    wrapped
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(JsonSchema)]
+    #[derive(serde::Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only its schema is used")]
     struct Refund {
         /// Which one.
@@ -151,14 +189,14 @@ mod tests {
         cents: Option<u32>,
     }
 
-    #[derive(JsonSchema)]
+    #[derive(serde::Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only its schema is used")]
     enum Either {
         Refund(Box<Refund>),
         Nothing,
     }
 
-    #[derive(JsonSchema)]
+    #[derive(serde::Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only its schema is used")]
     struct Delivery {
         invoice: String,
@@ -166,7 +204,7 @@ mod tests {
         how: How,
     }
 
-    #[derive(JsonSchema)]
+    #[derive(serde::Deserialize, JsonSchema)]
     #[serde(tag = "how")]
     #[expect(dead_code, reason = "only its schema is used")]
     enum How {
@@ -176,7 +214,7 @@ mod tests {
 
     #[test]
     fn text_is_wrapped_under_the_argument_s_name() {
-        let mut input = InputSchema::of::<String>();
+        let mut input = ToolInput::of::<String>();
         input.set_argument("request".into());
         assert_eq!(
             input.schema(),
@@ -192,7 +230,7 @@ mod tests {
     #[test]
     fn a_struct_offers_its_own_fields_and_no_others() {
         assert_eq!(
-            InputSchema::of::<Refund>().schema(),
+            ToolInput::of::<Refund>().schema(),
             json!({
                 "title": "Refund",
                 "type": "object",
@@ -208,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_struct_that_names_fields_elsewhere_is_not_closed() {
-        let schema = InputSchema::of::<Delivery>().schema();
+        let schema = ToolInput::of::<Delivery>().schema();
         assert!(schema.get("properties").is_some(), "{schema}");
         assert!(schema.get("oneOf").is_some(), "{schema}");
         assert_eq!(schema.get("additionalProperties"), None);
@@ -217,19 +255,19 @@ mod tests {
     #[test]
     fn a_given_object_is_taken_as_it_is() {
         let given = json!({"type": "object", "properties": {"n": {"format": "uint8"}}});
-        assert_eq!(InputSchema::given(given.clone()).schema(), given);
+        assert_eq!(ToolInput::given(given.clone()).schema(), given);
     }
 
     #[test]
     fn definitions_of_a_wrapped_input_stay_at_the_root() {
-        let schema = InputSchema::of::<Either>().schema();
+        let schema = ToolInput::of::<Either>().schema();
         assert!(
             schema["$defs"]["Refund"]["properties"]["invoice"].is_object(),
             "{schema}"
         );
         assert!(schema["properties"]["input"].get("$defs").is_none());
         assert_eq!(
-            InputSchema::of::<Value>().schema()["properties"]["input"],
+            ToolInput::of::<Value>().schema()["properties"]["input"],
             json!({"title": "AnyValue"})
         );
     }

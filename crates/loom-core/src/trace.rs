@@ -5,37 +5,55 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// A W3C trace id: 16 bytes, shown as 32 lower-case hex digits, never all zero.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TraceId(u128);
+macro_rules! trace_id {
+    ($(#[$doc:meta])* $id:ident($number:ident), $as_number:ident, $format:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $id($number);
 
-/// A W3C span id: 8 bytes, shown as 16 lower-case hex digits, never all zero.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SpanId(u64);
+        impl $id {
+            /// Takes its bytes, big-endian; `None` for zero, which W3C reserves for "invalid".
+            pub fn new(id: $number) -> Option<Self> {
+                (id != 0).then_some(Self(id))
+            }
 
-impl TraceId {
-    /// Takes 16 bytes, big-endian; `None` for zero, which W3C reserves for "invalid".
-    pub fn new(id: u128) -> Option<Self> {
-        (id != 0).then_some(Self(id))
-    }
+            /// The id as a number, big-endian.
+            pub fn $as_number(self) -> $number {
+                self.0
+            }
+        }
 
-    /// The id as a number, big-endian.
-    pub fn as_u128(self) -> u128 {
-        self.0
-    }
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, $format, self.0)
+            }
+        }
+
+        impl fmt::Debug for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($id), "({})"), self)
+            }
+        }
+
+        impl serde::Serialize for $id {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    };
+}
+
+trace_id! {
+    /// A W3C trace id: 16 bytes, shown as 32 lower-case hex digits, never all zero.
+    TraceId(u128), as_u128, "{:032x}"
+}
+
+trace_id! {
+    /// A W3C span id: 8 bytes, shown as 16 lower-case hex digits, never all zero.
+    SpanId(u64), as_u64, "{:016x}"
 }
 
 impl SpanId {
-    /// Takes 8 bytes, big-endian; `None` for zero, which W3C reserves for "invalid".
-    pub fn new(id: u64) -> Option<Self> {
-        (id != 0).then_some(Self(id))
-    }
-
-    /// The id as a number, big-endian.
-    pub fn as_u64(self) -> u64 {
-        self.0
-    }
-
     /// The `n`-th span id of a run with this seed.
     ///
     /// SplitMix64 (Steele, Lea, Flood 2014) is a bijection, so no two spans of a run share an id.
@@ -46,42 +64,6 @@ impl SpanId {
         z ^= z >> 31;
         // Exactly one input gives 0; any constant outside the run's other ids would do.
         Self(if z == 0 { 1 } else { z })
-    }
-}
-
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TraceId({self})")
-    }
-}
-
-impl fmt::Display for SpanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl fmt::Debug for SpanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SpanId({self})")
-    }
-}
-
-impl serde::Serialize for TraceId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl serde::Serialize for SpanId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

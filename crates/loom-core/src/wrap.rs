@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::context::RunContext;
 use crate::error::{Error, Result};
-use crate::info::{Info, Kind};
+use crate::info::Info;
 use crate::into_step::IntoStep;
 use crate::name::Name;
 use crate::safety::Safety;
@@ -165,7 +165,7 @@ impl<S> Wrapped<S> {
         }
     }
 
-    /// Changes what the step gives by a pure function.
+    /// Changes the step's output by a pure function.
     ///
     /// ```
     /// use loom_core::{Error, Loom, Result, step};
@@ -184,8 +184,8 @@ impl<S> Wrapped<S> {
         step(Map { inner: self, map })
     }
 
-    /// Names the step. A name that is none, the empty one too, is an `Invalid` error when the step
-    /// runs.
+    /// Names the step. An invalid name, the empty one too, is an `Invalid` error when the step
+    /// runs, or when what holds it is built.
     ///
     /// ```
     /// use loom_core::{Error, IntoStep, step};
@@ -283,10 +283,6 @@ impl<I: Send + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>> for Wrapped<S>
             true => info,
             false => info.with_fault(self.fault.clone()),
         }
-    }
-
-    fn step_kind(&self) -> Kind {
-        Kind::Function
     }
 
     fn step_safety(&self) -> Safety {

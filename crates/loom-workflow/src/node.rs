@@ -48,9 +48,7 @@ where
     }
 
     fn effect(name: Name, step: &S) -> Effect {
-        Effect::new(EffectKind::Step, name)
-            .with_safety(step.step_safety())
-            .prepared()
+        Effect::new(EffectKind::Step, name).with_safety(step.step_safety())
     }
 
     /// The `index`-th of several that may run at the same time.

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use loom_core::{
-    BoxFuture, Data, Effect, EffectKind, Error, Info, Kind, Name, Result, RunContext, Runnable,
-    Tool,
+    BoxFuture, Data, Effect, EffectKind, Error, Info, Name, Result, RunContext, Runnable, Tool,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -53,7 +52,7 @@ impl<I, O> Workflow<I, O> {
         plan: impl Plan<I, O> + 'static,
         wrong: &[String],
     ) -> Self {
-        let effect = Effect::new(EffectKind::Workflow, name.clone()).prepared();
+        let effect = Effect::new(EffectKind::Workflow, name.clone());
         let info = outline.into_info(name);
         Self(Arc::new(Definition {
             effect,
@@ -107,10 +106,6 @@ impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
 
     fn info(&self) -> Info {
         self.0.info.clone()
-    }
-
-    fn kind(&self) -> Kind {
-        self.0.info.kind
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use loom_core::{
     CancelReason, ErrorKind, IntoStep, Loom, Result, RunContext, RunErrorKind, Session, StopFlag,
-    blocking, blocking_until, step,
+    blocking, step,
 };
 use loom_testing::Recorder;
 use tokio::sync::oneshot;
@@ -69,7 +69,7 @@ fn a_function_is_called_by_its_own_name_and_a_closure_by_none() {
         Ok(n)
     }
     let name = |step: &dyn Fn() -> loom_core::Info| step().name.to_string();
-    assert_eq!(name(&|| blocking_until(plain).step_info()), "plain");
+    assert_eq!(name(&|| blocking(plain).step_info()), "plain");
     let closure = || blocking(|n: u32| Ok::<_, std::fmt::Error>(n)).step_info();
     assert_eq!(name(&closure), "");
 }
@@ -194,7 +194,7 @@ async fn f062_it_is_told_to_stop() {
         Ok::<_, loom_core::Error>(())
     };
     let (_, loom, session) = watched(1);
-    let spins = blocking_until(spins);
+    let spins = blocking(spins);
     let mut run = session.run(&spins, ());
     assert!((&mut run).now_or_never().is_none());
     assert_eq!(begun.recv().await, Some(false), "nobody gave up yet");
@@ -207,7 +207,7 @@ async fn f062_it_is_told_to_stop() {
 async fn it_is_not_told_to_stop_while_somebody_waits() {
     let calm = |stop: StopFlag, n: u32| Ok::<_, loom_core::Error>((n, stop.is_set()));
     let (_, _, session) = watched(1);
-    let outcome = session.run(&blocking_until(calm), 7u32).await.unwrap();
+    let outcome = session.run(&blocking(calm), 7u32).await.unwrap();
     assert_eq!(outcome.output, (7, false));
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn plan_nodes(draft: &Draft, flow: &Flow) -> Vec<PlanNode> {
 
 /// What is announced for a visit of a node. One that stands in no loop is visited once in a run.
 fn visit_effect(name: &Name, repeats: bool, is_settled: bool) -> Effect {
-    let effect = Effect::new(EffectKind::Step, name.clone()).prepared();
+    let effect = Effect::new(EffectKind::Step, name.clone());
     let effect = match repeats {
         true => effect,
         false => effect.only_one(),
