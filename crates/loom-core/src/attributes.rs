@@ -139,7 +139,7 @@ impl Serialize for Attributes {
 
 /// The attribute names that the spine's own crates use among themselves.
 ///
-/// They are neutral: `loom-otel` translates them into the names telemetry conventions give them.
+/// They are neutral: `loom-otel` translates them into the names of telemetry conventions.
 pub mod key {
     /// The model an agent or a model call uses.
     pub const MODEL: &str = "model";
@@ -161,7 +161,7 @@ pub mod key {
     pub const TURNS: &str = "turns";
     /// Which turn, counted from 0.
     pub const TURN: &str = "turn";
-    /// The id a model gave a tool call.
+    /// The id by which a model named a tool call.
     pub const CALL_ID: &str = "call_id";
     /// What a tool says of itself.
     pub const DESCRIPTION: &str = "description";

@@ -14,7 +14,7 @@ use crate::poll::caught_now;
 /// A value that may cross an edge: it can be shown, recorded and brought back.
 ///
 /// Every type with serde's `Serialize` and `Deserialize` is `Data`. The methods are there for the
-/// few types that must not be `Serialize` themselves; JSON is made only when somebody looks.
+/// few types that must not be `Serialize` themselves; JSON is made only when it is inspected.
 ///
 /// ```
 /// use loom_core::Data;
@@ -110,7 +110,7 @@ impl io::Write for Counter {
     }
 }
 
-/// A value somebody may look at: the object-safe half of [`Data`], handed to observers.
+/// A value that may be inspected: the object-safe half of [`Data`], handed to observers.
 ///
 /// ```
 /// use loom_core::Look;
@@ -144,7 +144,7 @@ impl<T: Data> Look for T {
     }
 }
 
-/// A value whose writing panics can't be shown; that is no fault of whoever looks.
+/// A value whose writing panics can't be shown, which isn't the observer's fault.
 fn seen<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
     caught_now(look).unwrap_or_else(|panic| {
         Err(Error::invalid(format!(

@@ -1,4 +1,4 @@
-//! What a definition means, apart from how it was written down: to tell whether it changed.
+//! What a definition means, apart from how it was written down: to find out whether it changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -74,8 +74,8 @@ impl Effect {
         Self(Arc::new(Announced::new(kind, name.into())))
     }
 
-    /// A call of a tool, with the id the model gave it. The id tells concurrent calls apart, in
-    /// paths too.
+    /// A call of a tool, with the id by which the model named it. The id distinguishes concurrent
+    /// calls, in paths too.
     pub fn tool(name: impl Into<Name>, call_id: impl Into<Name>) -> Self {
         // Both may be a model's own words.
         let call_id = call_id.into().cut();
@@ -233,7 +233,7 @@ impl Effect {
         &self.0.name
     }
 
-    /// The call id or index that tells it from others of its name.
+    /// The call id or index that distinguishes it from others of its name.
     pub fn at(&self) -> Option<&Name> {
         self.0.at.as_ref()
     }

@@ -8,9 +8,9 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ending {
-    /// It gave its output.
+    /// It returned its output.
     Completed,
-    /// It gave an error, timed out or panicked.
+    /// It returned an error, timed out or panicked.
     Failed,
     /// A gate said no.
     Denied,
@@ -69,11 +69,11 @@ pub enum CancelReason {
     Deadline,
     /// A `.timeout(..)` around it passed.
     TimedOut,
-    /// Something that ran beside it failed.
+    /// Something that ran concurrently failed.
     SiblingFailed,
-    /// A limit of the whole tree was reached beside it.
+    /// A limit of the whole tree was reached elsewhere.
     LimitReached,
-    /// Something beside it waits for an answer, and it was given up for that. Branches that are
+    /// Something concurrent waits for an answer, and it was given up for that. Branches that are
     /// joined by the core or a workflow never are: they come to their own end first.
     Paused,
     /// Its future was dropped.
@@ -82,7 +82,7 @@ pub enum CancelReason {
     ProcessDied,
     /// Another worker took the run over.
     TakenOver,
-    /// A part that the run can't do without stopped working beside it.
+    /// A part that the run can't do without stopped working.
     Broken,
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::name::Name;
 use crate::safety::Safety;
 
-/// What a step is called and made of: for names, for drawings, and to tell whether a definition
-/// changed.
+/// What a step is called and made of: for names, for drawings, and to find out whether a
+/// definition changed.
 ///
 /// ```
 /// use loom_core::{Info, Kind, Link};

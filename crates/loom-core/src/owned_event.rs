@@ -112,7 +112,7 @@ pub enum Happened {
         error_kind: Option<&'static str>,
         /// The error's message, without the path.
         error: Option<String>,
-        /// What it gave.
+        /// What it returned.
         output: Option<Value>,
         /// What was recorded while it ran.
         attributes: Attributes,
@@ -121,7 +121,7 @@ pub enum Happened {
     Settled {
         /// Where its records stand.
         anchors: Vec<Anchor>,
-        /// The names of those who couldn't settle.
+        /// The names of observers that couldn't settle.
         unsettled: Vec<Name>,
     },
 }

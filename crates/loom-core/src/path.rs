@@ -1,6 +1,6 @@
 //! Paths: where in a run's tree an effect stands, and how often its name was opened there.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::effect::{Effect, EffectKind};
@@ -66,44 +66,25 @@ fn push_escaped(path: &mut String, name: &str) {
 
 /// How often each segment was opened under one parent.
 #[derive(Clone, Default)]
-pub(crate) struct Siblings {
-    few: Vec<(Key, u32)>,
-    /// Made when there are too many: most parents have one or two.
-    many: Option<HashMap<Key, u32>>,
-}
+pub(crate) struct Siblings(BTreeMap<Segment, u32>);
 
-/// Beyond this many names a map is quicker than looking at each.
-const FEW: usize = 8;
-
-/// A segment's prefix, name and what is in its brackets.
-type Key = (&'static str, Name, Option<Name>);
+/// A segment's prefix, its name and what is in its brackets.
+type Segment = (&'static str, Name, Option<Name>);
 
 impl Siblings {
     /// Counts one more opening of the effect's segment; returns how many there are now.
     pub(crate) fn count(&mut self, effect: &Effect) -> u32 {
-        self.count_one(prefix(effect.kind()), effect.name(), effect.at())
+        let prefix = prefix(effect.kind());
+        self.count_one((prefix, effect.name().clone(), effect.at().cloned()))
     }
 
     /// Counts one more branch of this segment; returns how many there are now.
     pub(crate) fn count_branch(&mut self, segment: &Name) -> u32 {
-        self.count_one("[", segment, None)
+        self.count_one(("[", segment.clone(), None))
     }
 
-    fn count_one(&mut self, prefix: &'static str, name: &Name, at: Option<&Name>) -> u32 {
-        let is_it = |key: &Key| key.0 == prefix && key.1 == *name && key.2.as_ref() == at;
-        if let Some((_, count)) = self.few.iter_mut().find(|(key, _)| is_it(key)) {
-            *count += 1;
-            return *count;
-        }
-        let key = (prefix, name.clone(), at.cloned());
-        if self.few.len() < FEW {
-            if self.few.is_empty() {
-                self.few.reserve_exact(1);
-            }
-            self.few.push((key, 1));
-            return 1;
-        }
-        let count = self.many.get_or_insert_default().entry(key).or_insert(0);
+    fn count_one(&mut self, segment: Segment) -> u32 {
+        let count = self.0.entry(segment).or_insert(0);
         *count += 1;
         *count
     }

@@ -1,5 +1,6 @@
 //! `Permissions`: the gate that is always there, with rules as data.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -92,23 +93,6 @@ impl Permissions {
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
-
-    /// The strictest decision of all rules that fit, and the number of its rule, counted from 1.
-    fn decide(&self, effect: &Effect) -> (Decision, Option<usize>) {
-        let fitting = self
-            .rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| rule.fits(effect));
-        let strictest = fitting
-            .map(|(i, rule)| (rule.decision, i + 1))
-            .max_by_key(|(decision, i)| (*decision, usize::MAX - i));
-        match strictest {
-            Some((decision, number)) => (decision, Some(number)),
-            None if effect.is_destructive() => (Decision::Ask, None),
-            None => (Decision::Allow, None),
-        }
-    }
 }
 
 impl Rule {
@@ -148,18 +132,13 @@ impl Rule {
     }
 
     fn fits(&self, effect: &Effect) -> bool {
-        let tool = self
-            .tool
-            .as_ref()
-            .is_none_or(|pattern| matches(pattern, effect.name()));
-        let flag = self
-            .destructive
-            .is_none_or(|it| it == effect.is_destructive());
-        tool && flag
+        let mut arguments = self.arguments.iter();
+        let tool = self.tool.as_ref();
+        tool.is_none_or(|pattern| matches(pattern, effect.name()))
             && self
-                .arguments
-                .iter()
-                .all(|(name, pattern)| argument_fits(effect.input(), name, pattern))
+                .destructive
+                .is_none_or(|it| it == effect.is_destructive())
+            && arguments.all(|(name, pattern)| argument_fits(effect.input(), name, pattern))
     }
 }
 
@@ -225,24 +204,32 @@ impl Permissions {
         effect.kind() == EffectKind::Tool
     }
 
-    /// The verdict of the strictest rule that fits.
+    /// The verdict of the strictest rule that fits; of several that are as strict, of the first.
     pub(crate) fn verdict(&self, effect: &Effect) -> Verdict {
-        let (decision, rule) = self.decide(effect);
-        let because = || {
-            rule.map_or("destructive tools are asked for".to_owned(), |it| {
-                format!("rule {it}")
-            })
+        let rules = (1u32..).zip(&self.rules);
+        let strictest = rules
+            .filter(|(_, rule)| rule.fits(effect))
+            .max_by_key(|(number, rule)| (rule.decision, Reverse(*number)));
+        let (decision, number) = match strictest {
+            Some((number, rule)) => (rule.decision, number),
+            None if effect.is_destructive() => (Decision::Ask, 0),
+            None => (Decision::Allow, 0),
         };
         match decision {
             Decision::Allow => Verdict::Allow,
-            Decision::Ask => Verdict::Ask(format!(
-                "may the tool {:?} be called with {}? ({})",
-                effect.name(),
-                shown(effect.input()),
-                because()
-            )),
+            Decision::Ask => {
+                let because = match number {
+                    0 => "destructive tools are asked for".to_owned(),
+                    number => format!("rule {number}"),
+                };
+                Verdict::Ask(format!(
+                    "may the tool {:?} be called with {}? ({because})",
+                    effect.name(),
+                    shown(effect.input()),
+                ))
+            }
             Decision::Deny => {
-                Verdict::Deny(format!("{} denies the tool {:?}", because(), effect.name()))
+                Verdict::Deny(format!("rule {number} denies the tool {:?}", effect.name()))
             }
         }
     }

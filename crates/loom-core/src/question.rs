@@ -57,8 +57,8 @@ impl Question {
         }
     }
 
-    /// The same about a call with these arguments. A null is none: the record couldn't tell them
-    /// apart.
+    /// The same about a call with these arguments. A null is none: the record can't distinguish
+    /// them.
     pub(crate) fn about(self, input: Option<&Value>) -> Self {
         Self {
             input: input.filter(|it| !it.is_null()).cloned(),
@@ -108,7 +108,7 @@ pub enum Approval {
     /// It may happen with these arguments instead. They are checked like a model's; what doesn't
     /// fit is asked about again.
     GrantedWith(Value),
-    /// It must not happen, and why: the reason is what a model is told.
+    /// It must not happen, and why: a model reads the reason.
     Refused(String),
 }
 

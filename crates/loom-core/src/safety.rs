@@ -42,8 +42,8 @@ impl Safety {
     }
 }
 
-/// What becomes of an effect that isn't idempotent when an earlier attempt began it and nothing
-/// tells how it ended.
+/// What becomes of an effect that isn't idempotent when an earlier attempt began it and it
+/// isn't known how it ended.
 ///
 /// ```
 /// use loom_core::{IfUnfinished, Result, Tool};

@@ -311,7 +311,7 @@ impl Tool {
     ) -> Result<ToolOutput> {
         let all = args.into();
         if let Err(deep) = written_bytes(&*all) {
-            // Not even shown: whoever looks at it would have to go as deep.
+            // Not even shown: an observer that writes it would recurse as deep.
             let effect = self.effect(call_id, Arc::default());
             return Err(cx.refuse(effect, deep.in_context("the arguments")).await);
         }

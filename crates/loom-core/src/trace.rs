@@ -105,25 +105,23 @@ impl FromStr for TraceParent {
 
 fn parse(header: &str) -> Option<TraceParent> {
     let mut parts = header.split('-');
-    let (version, trace, span, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    // A later version may append fields; version 00 may not, and ff is forbidden.
-    let hex = |text: &str, length: usize| {
-        text.len() == length
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    let mut hex = |digits: usize| {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        match part.bytes().all(is_hex) {
+            true => u128::from_str_radix(part, 16).ok(),
+            false => None,
+        }
     };
-    if !hex(version, 2) || version == "ff" || (version == "00" && parts.next().is_some()) {
-        return None;
-    }
-    if !hex(trace, 32) || !hex(span, 16) || !hex(flags, 2) {
+    let (version, trace, span, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+    // A later version may append fields; version 00 may not, and ff is forbidden.
+    if version == 0xff || (version == 0 && parts.next().is_some()) {
         return None;
     }
     Some(TraceParent {
-        trace_id: TraceId::new(u128::from_str_radix(trace, 16).ok()?)?,
-        span_id: SpanId::new(u64::from_str_radix(span, 16).ok()?)?,
-        sampled: u8::from_str_radix(flags, 16).ok()? & 1 == 1,
+        trace_id: TraceId::new(trace)?,
+        span_id: SpanId::new(u64::try_from(span).ok()?)?,
+        sampled: flags & 1 == 1,
     })
 }
 

@@ -161,16 +161,14 @@ impl<I: Data, T: Send + 'static> Chain<I, T> {
         self.with_node(MapNode::<T, _>::new(map))
     }
 
-    /// The workflow. An invalid name, and a step that can't run, is an `Invalid` error of its runs.
+    /// The workflow. An invalid name is an `Invalid` error of its runs.
     pub fn build(mut self) -> Workflow<I, T> {
         self.names.check("the workflow", &self.name);
         let plan = Line {
             nodes: self.nodes,
             types: PhantomData::<fn(I) -> T>,
         };
-        let mut wrong = self.names.into_wrong();
-        wrong.extend(self.outline.faults());
-        Workflow::new(self.name, self.outline, plan, &wrong)
+        Workflow::new(self.name, self.outline, plan, &self.names.into_wrong())
     }
 
     fn with_node<O>(mut self, node: impl Node + 'static) -> Chain<I, O> {

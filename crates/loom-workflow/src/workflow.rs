@@ -36,6 +36,7 @@ struct Definition<I, O> {
     /// What is announced for each of its runs.
     effect: Effect,
     plan: Box<dyn Plan<I, O>>,
+    wrong: Option<String>,
 }
 
 /// How a workflow's steps are connected.
@@ -54,13 +55,15 @@ impl<I, O> Workflow<I, O> {
     ) -> Self {
         let effect = Effect::new(EffectKind::Workflow, name.clone());
         let info = outline.into_info(name);
+        let wrong = (!wrong.is_empty()).then(|| wrong.join("; "));
         Self(Arc::new(Definition {
             effect,
-            info: match wrong {
-                [] => info,
-                wrong => info.with_fault(wrong.join("; ")),
+            info: match &wrong {
+                None => info,
+                Some(wrong) => info.with_fault(wrong.clone()),
             },
             plan: Box::new(plan),
+            wrong,
         }))
     }
 
@@ -97,8 +100,8 @@ impl<I: Data, O: Data> Runnable<I> for Workflow<I, O> {
     type Out = O;
 
     async fn run(&self, cx: &RunContext, input: I) -> Result<O> {
-        if !self.0.info.fault.is_empty() {
-            return Err(Error::invalid(self.0.info.fault.as_str()));
+        if let Some(wrong) = &self.0.wrong {
+            return Err(Error::invalid(wrong));
         }
         cx.perform_step(self.0.effect.clone(), &*self.0, input)
             .await

@@ -23,7 +23,7 @@ pub enum EffectKind {
 }
 
 impl EffectKind {
-    /// The span's name: the project's contract with those who read traces.
+    /// The span's name: the project's contract with readers of traces.
     pub fn span_name(self) -> &'static str {
         match self {
             Self::Workflow => "loom.workflow.run",

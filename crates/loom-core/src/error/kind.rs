@@ -1,6 +1,6 @@
 //! `ErrorKind`: the sorts of errors, and what follows from each.
 
-/// What sort of thing went wrong. It decides whether a retry helps, whether a model is told,
+/// What sort of thing went wrong. It decides whether a retry helps, whether a model reads it,
 /// and how the span closes.
 ///
 /// | kind | made by | retried | told to the model | closes as |

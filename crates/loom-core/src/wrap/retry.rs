@@ -67,9 +67,11 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
             if self.inner.step_safety() == Safety::NotIdempotent {
                 return Err(Error::invalid(repeated(&self.inner.step_info())));
             }
-            let hazard = || hazard_in(&self.inner.step_info());
-            if !cx.has_journal() && !self.hazard.get_or_init(hazard).is_empty() {
-                return Err(Error::invalid(self.hazard.get_or_init(hazard).as_str()));
+            let hazard = self
+                .hazard
+                .get_or_init(|| hazard_in(&self.inner.step_info()));
+            if !cx.has_journal() && !hazard.is_empty() {
+                return Err(Error::invalid(hazard.as_str()));
             }
         }
         let (mut attempt, before) = (1, cx.children());
