@@ -82,17 +82,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {
 
 /// A value as JSON, unless JSON couldn't bring it back.
 pub(crate) fn checked_value(value: &impl Serialize) -> Result<Value> {
-    checked::write(value, serde_json::value::Serializer).map_err(unwritable)
+    checked::write(value, serde_json::value::Serializer).map_err(|why| unwritable(&why))
 }
 
 /// The length of the value's JSON, or an error for what JSON can't bring back.
 pub(crate) fn written_bytes(value: &impl Serialize) -> Result<u64> {
     let mut bytes = Counter(0);
-    checked::write(value, &mut serde_json::Serializer::new(&mut bytes)).map_err(unwritable)?;
+    checked::write(value, &mut serde_json::Serializer::new(&mut bytes))
+        .map_err(|why| unwritable(&why))?;
     Ok(bytes.0)
 }
 
-fn unwritable(why: String) -> Error {
+fn unwritable(why: &str) -> Error {
     Error::invalid(format!("can't write the value as JSON: {why}"))
 }
 
