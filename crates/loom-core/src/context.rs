@@ -97,9 +97,9 @@ impl RunContext {
     /// reserved beyond that.
     pub fn spend(&self, tokens: Tokens) {
         // Taken out meanwhile: charging may wake others, which is foreign code.
-        let mut reservation = self.take_reservation();
+        let reservation = self.take_reservation();
         let ledger = &self.tree().ledger;
-        ledger.charge(self.effect().name(), tokens, reservation.as_mut());
+        ledger.charge(self.effect().name(), tokens, reservation.as_ref());
         if let Some(reservation) = reservation {
             self.set_reservation(reservation);
         }

@@ -261,17 +261,18 @@ impl End<'_> {
     fn finish(mut self, settled: Vec<Settlement>) -> Report {
         self.is_over = true;
         let tree = self.cx.tree();
-        let usage = tree.ledger.usage();
+        let limits = tree.ledger.limits();
+        let (whole, attempt) = (tree.ledger.spent(), tree.ledger.spent_in_attempt());
         let visited = finish(tree, &settled);
         Report {
             run_id: tree.root_id.clone(),
             session_id: tree.session.clone(),
             trace_id: tree.trace_id,
             visited,
-            usage: usage.usage,
-            attempt: usage.attempt,
-            charged: usage.charged,
-            charged_attempt: usage.charged_attempt,
+            usage: whole.usage(),
+            attempt: attempt.usage(),
+            charged: whole.charged(limits),
+            charged_attempt: attempt.charged(limits),
             anchors: settled
                 .iter()
                 .filter_map(|it| it.result.as_ref().ok()?.clone())

@@ -8,10 +8,9 @@
 mod reservation;
 mod queue;
 mod amount;
-mod count;
+mod counter;
 mod reported;
 mod spent;
-mod wakers;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
@@ -20,16 +19,16 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 pub(crate) use self::amount::Amount;
-use self::count::Count;
-use self::queue::Queue;
+use self::counter::Counter;
+use self::queue::{Queue, Wakes};
 use self::reported::Reported;
 pub(crate) use self::reservation::Reservation;
+pub(crate) use self::spent::Spent;
 use self::spent::Used;
-pub(crate) use self::spent::{RunUsage, Spent};
-use self::wakers::Wakers;
 use crate::effect::EffectKind;
 use crate::limits::Limits;
 use crate::name::Name;
+use crate::poll::caught_now;
 use crate::tree::unpoisoned;
 use crate::usage::Tokens;
 
@@ -45,44 +44,39 @@ pub(crate) struct Ledger {
     limits: Limits,
     /// What earlier attempts used.
     before: Spent,
-    /// How many effects were opened; apart from the rest, since most effects change nothing else.
-    effects: Count,
+    effects: Counter,
+    model_calls: Counter,
+    tool_calls: Counter,
     /// The limit that ended the tree: the first one. Nothing that comes later is let through.
     reached: OnceLock<Reached>,
     state: Mutex<State>,
 }
 
 struct State {
-    model_calls: u64,
-    tool_calls: u64,
+    /// Tokens and cost.
     queue: Queue,
     /// What this attempt's calls reported.
     reported: Reported,
-    paused: Paused,
-}
-
-/// Effects that paused in this attempt. They stay counted until the run itself pauses, so that a
-/// loop that handles pauses is bounded.
-#[derive(Default)]
-struct Paused {
-    openings: u64,
-    /// Those whose body had begun.
-    calls: Reported,
+    /// The effects that paused in this attempt, by name where their body had begun. They count
+    /// until the run itself pauses, so that a loop that handles pauses is bounded.
+    paused: Vec<(EffectKind, Option<Name>)>,
 }
 
 impl Ledger {
     /// A ledger for an attempt at a run of which earlier attempts used this much.
     pub(crate) fn new(limits: Limits, before: Spent) -> Arc<Self> {
+        let used = before.used;
         let state = State {
-            model_calls: before.used.model_calls,
-            tool_calls: before.used.tool_calls,
-            queue: Queue::new(before.used.amount()),
+            queue: Queue::new(&limits, used.amount),
             reported: Reported::default(),
-            paused: Paused::default(),
+            paused: Vec::new(),
         };
+        let (models, tools) = (limits.model_calls_max, limits.tool_calls_max);
         Arc::new(Self {
+            effects: Counter::new("effects_max", Some(limits.effects_max), used.effects),
+            model_calls: Counter::new("model_calls_max", models, used.model_calls),
+            tool_calls: Counter::new("tool_calls_max", tools, used.tool_calls),
             limits,
-            effects: Count::new(before.used.effects),
             before,
             reached: OnceLock::new(),
             state: Mutex::new(state),
@@ -101,33 +95,29 @@ impl Ledger {
     /// Counts an effect that is about to be opened, and the call if it is one: both or neither.
     #[inline]
     pub(crate) fn count(&self, kind: EffectKind) -> Result<(), Reached> {
-        match kind {
-            EffectKind::Model => {
-                self.count_call(kind, "model_calls_max", self.limits.model_calls_max)
-            }
-            EffectKind::Tool => self.count_call(kind, "tool_calls_max", self.limits.tool_calls_max),
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => {
-                self.count_opening()
-            }
-        }
+        let Some(calls) = self.calls(kind) else {
+            return self.count_opening();
+        };
+        self.up(calls)?;
+        self.count_opening().inspect_err(|_| calls.down())
     }
 
     /// Counts an effect that is opened only to be refused.
     #[inline]
     pub(crate) fn count_opening(&self) -> Result<(), Reached> {
-        self.up().map_err(|reached| self.end(reached))
+        self.up(&self.effects)
     }
 
     /// Takes back what [`Ledger::count`] counted: the effect was never opened.
     pub(crate) fn uncount(&self, kind: EffectKind) {
-        self.effects.down(1);
+        self.effects.down();
         self.refund_call(kind);
     }
 
     /// Takes back the call alone: the effect was opened, but the call was never made.
     pub(crate) fn refund_call(&self, kind: EffectKind) {
-        if is_call(kind) {
-            self.state().refund_calls(kind, 1);
+        if let Some(calls) = self.calls(kind) {
+            calls.down();
         }
     }
 
@@ -135,7 +125,7 @@ impl Ledger {
     /// lock.
     #[inline]
     pub(crate) fn record_call(&self, kind: EffectKind, name: &Name) {
-        if is_call(kind) {
+        if self.calls(kind).is_some() {
             self.state().reported.call(kind, name);
         }
     }
@@ -143,155 +133,94 @@ impl Ledger {
     /// Charges what a model call took: of its reservation, where it has one. What it didn't report
     /// is charged as reserved, and stays unknown in the usage.
     ///
-    /// What this returns wakes who waits; it is dropped where no lock is held.
-    pub(crate) fn charge(
-        &self,
-        model: &Name,
-        reported: Tokens,
-        reservation: Option<&mut Reservation>,
-    ) -> Wakers {
-        let mut wakers = Wakers::default();
+    /// Wakes waiting calls: the caller holds no lock.
+    pub(crate) fn charge(&self, model: &Name, reported: Tokens, of: Option<&Reservation>) {
         let mut state = self.state();
         state.reported.charge(model, reported);
-        match reservation {
-            Some(reservation) => state.queue.settle(reservation.id(), reported),
-            None => state.queue.take(reported),
-        }
-        wakers.wake(state.queue.next(&self.limits));
-        drop(state);
-        wakers
+        state.queue.settle(of.map(Reservation::id), reported);
+        self.wake(state);
     }
 
     /// Notes an effect that closed as paused; `called` if its body had begun.
     pub(crate) fn paused(&self, kind: EffectKind, name: &Name, called: bool) {
-        let mut state = self.state();
-        state.paused.openings += 1;
-        if called {
-            state.paused.calls.call(kind, name);
-        }
+        let called = called.then(|| name.clone());
+        self.state().paused.push((kind, called));
     }
 
     /// Takes back what paused, since the run itself did: when it is resumed, all of it is opened
     /// again and its calls are made.
     pub(crate) fn refund_paused(&self) {
         let mut state = self.state();
-        let Paused { openings, calls } = std::mem::take(&mut state.paused);
-        self.effects.down(openings);
-        for kind in [EffectKind::Model, EffectKind::Tool] {
-            state.refund_calls(kind, calls.count(kind));
+        for (kind, called) in std::mem::take(&mut state.paused) {
+            self.effects.down();
+            if let Some(name) = called {
+                self.refund_call(kind);
+                state.reported.refund(kind, &name);
+            }
         }
-        state.reported.refund(&calls);
     }
 
-    /// What the whole run spent so far, for the journal.
+    /// What the whole run spent so far, earlier attempts included.
     pub(crate) fn spent(&self) -> Spent {
         let state = self.state();
         Spent {
-            used: self.used(&state),
+            used: Used {
+                effects: self.effects.get(),
+                model_calls: self.model_calls.get(),
+                tool_calls: self.tool_calls.get(),
+                amount: state.queue.taken(),
+            },
             reported: self.before.reported.clone().plus(&state.reported),
         }
     }
 
-    /// What the report says of it.
-    pub(crate) fn usage(&self) -> RunUsage {
-        let (used, reported) = {
-            let state = self.state();
-            (self.used(&state), state.reported.clone())
-        };
-        let attempt = reported.usage();
-        let usage = self.before.reported.clone().plus(&reported).usage();
-        let used_attempt = used.minus(self.before.used);
-        RunUsage {
-            charged: used.charged(&self.limits, &usage),
-            charged_attempt: used_attempt.charged(&self.limits, &attempt),
-            usage,
-            attempt,
+    /// What this attempt alone spent.
+    pub(crate) fn spent_in_attempt(&self) -> Spent {
+        Spent {
+            used: self.spent().used.minus(self.before.used),
+            reported: self.state().reported.clone(),
         }
     }
 
-    fn count_call(
-        &self,
-        kind: EffectKind,
-        limit: &'static str,
-        max: Option<u64>,
-    ) -> Result<(), Reached> {
-        let counted = {
-            // Until both are counted, nobody else counts a call.
-            let mut state = self.state();
-            match (self.reached.get(), max, state.calls(kind)) {
-                (Some(reached), ..) => Err(*reached),
-                (None, Some(value), Some(calls)) if *calls >= value => {
-                    Err(Reached { limit, value })
-                }
-                (None, _, calls) => self
-                    .up()
-                    .map(|()| calls.into_iter().for_each(|it| *it += 1)),
-            }
-        };
-        counted.map_err(|reached| self.end(reached))
+    fn calls(&self, kind: EffectKind) -> Option<&Counter> {
+        match kind {
+            EffectKind::Model => Some(&self.model_calls),
+            EffectKind::Tool => Some(&self.tool_calls),
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => None,
+        }
     }
 
     #[inline]
-    fn up(&self) -> Result<(), Reached> {
-        let value = self.limits.effects_max;
+    fn up(&self, counter: &Counter) -> Result<(), Reached> {
         match self.reached.get() {
             Some(reached) => Err(*reached),
-            None if self.effects.up(value) => Ok(()),
-            None => Err(Reached {
-                limit: "effects_max",
-                value,
-            }),
+            None => counter.up().map_err(|reached| self.end(reached)),
         }
     }
 
-    /// Lets nothing more through, and ends all who wait; returns the limit that was reached first.
+    /// Lets nothing more through, and ends all waiting; returns the limit that was reached first.
     #[cold]
     fn end(&self, reached: Reached) -> Reached {
         let first = *self.reached.get_or_init(|| reached);
-        let mut wakers = Wakers::default();
-        let mut state = self.state();
-        wakers.wake(state.queue.wakers());
-        drop(state);
+        self.wake(self.state());
         first
     }
 
-    fn used(&self, state: &State) -> Used {
-        let taken = state.queue.taken();
-        Used {
-            effects: self.effects.get(),
-            model_calls: state.model_calls,
-            tool_calls: state.tool_calls,
-            tokens: taken.tokens,
-            cost_micro_usd: taken.cost_micro_usd,
+    /// Wakes, without the lock, the first call that waits if its turn has come, and all of them
+    /// once the tree has ended.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let woken: Vec<Wakes> = match self.reached.get() {
+            Some(_) => state.queue.clear().collect(),
+            None => state.queue.next().into_iter().collect(),
+        };
+        drop(state);
+        for it in woken {
+            // One that panics keeps none of the others asleep.
+            let _ = caught_now(|| drop(it));
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         unpoisoned(&self.state)
-    }
-}
-
-impl State {
-    /// How many calls of this kind were counted; `None` where it is no call.
-    fn calls(&mut self, kind: EffectKind) -> Option<&mut u64> {
-        match kind {
-            EffectKind::Model => Some(&mut self.model_calls),
-            EffectKind::Tool => Some(&mut self.tool_calls),
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => None,
-        }
-    }
-
-    fn refund_calls(&mut self, kind: EffectKind, refunded: u64) {
-        if let Some(calls) = self.calls(kind) {
-            *calls = calls.saturating_sub(refunded);
-        }
-    }
-}
-
-#[inline]
-fn is_call(kind: EffectKind) -> bool {
-    match kind {
-        EffectKind::Model | EffectKind::Tool => true,
-        EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => false,
     }
 }

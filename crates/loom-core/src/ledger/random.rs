@@ -104,11 +104,9 @@ impl Play {
 
     fn settle(&mut self, index: usize, took: u64) {
         let reported = Tokens::new(took, 0);
-        let reservation = self.calls[index].reservation.as_mut();
-        drop(
-            self.ledger
-                .charge(&Name::from("opus"), reported, reservation),
-        );
+        let reservation = self.calls[index].reservation.as_ref();
+        self.ledger
+            .charge(&Name::from("opus"), reported, reservation);
         if let Stage::Holds(held) = self.calls[index].stage {
             self.used += took;
             self.excess += took.saturating_sub(held);
@@ -210,9 +208,11 @@ impl Play {
             _ => None,
         };
         let expected: BTreeMap<u64, u64> = self.calls.iter().filter_map(held).collect();
-        assert_eq!(self.ledger.state().queue.shown().0, expected);
+        let open = self.ledger.state().queue.open.clone();
+        let open = open.into_iter().map(|(id, held)| (id, held.tokens));
+        assert_eq!(open.collect::<BTreeMap<_, _>>(), expected);
         let reserved: u64 = expected.values().sum();
-        assert_eq!(self.ledger.spent().used.tokens, self.used + reserved);
+        assert_eq!(self.ledger.spent().used.amount.tokens, self.used + reserved);
         assert!(self.used + reserved <= TOKENS_MAX + self.excess);
     }
 

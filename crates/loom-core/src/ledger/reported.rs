@@ -24,10 +24,11 @@ struct Calls {
     cost: Sum,
 }
 
-/// A sum and how many calls told theirs.
+/// A sum, and how many calls reported their part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Sum {
-    told: u64,
+    #[serde(rename = "told")]
+    reported: u64,
     total: u64,
 }
 
@@ -38,13 +39,7 @@ impl Reported {
             EffectKind::Tool => self.tool_calls += 1,
             EffectKind::Model => match self.per_model.get_mut(name) {
                 Some(model) => model.calls += 1,
-                None => {
-                    let first = Calls {
-                        calls: 1,
-                        ..Calls::default()
-                    };
-                    self.per_model.insert(name.clone(), first);
-                }
+                None => self.per_model.entry(name.clone()).or_default().calls = 1,
             },
             EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
         }
@@ -56,26 +51,22 @@ impl Reported {
             model.input.add(reported.input);
             model.output.add(reported.output);
             model.cost.add(reported.cost_micro_usd);
+            model.cap();
         }
     }
 
-    /// Takes these calls back. What they took stays.
-    pub(super) fn refund(&mut self, calls: &Self) {
-        self.tool_calls = self.tool_calls.saturating_sub(calls.tool_calls);
-        for (name, refunded) in &calls.per_model {
-            if let Some(model) = self.per_model.get_mut(name) {
-                model.refund(refunded.calls);
-            }
-        }
-        self.per_model.retain(|_, it| *it != Calls::default());
-    }
-
-    /// How many calls there are of this kind.
-    pub(super) fn count(&self, kind: EffectKind) -> u64 {
+    /// Takes a call back. What it took stays.
+    pub(super) fn refund(&mut self, kind: EffectKind, name: &Name) {
         match kind {
-            EffectKind::Tool => self.tool_calls,
-            EffectKind::Model => self.per_model.values().map(|it| it.calls).sum(),
-            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => 0,
+            EffectKind::Tool => self.tool_calls = self.tool_calls.saturating_sub(1),
+            EffectKind::Model => {
+                if let Some(model) = self.per_model.get_mut(name) {
+                    model.calls = model.calls.saturating_sub(1);
+                    model.cap();
+                }
+                self.per_model.retain(|_, it| *it != Calls::default());
+            }
+            EffectKind::Workflow | EffectKind::Step | EffectKind::Agent | EffectKind::Turn => (),
         }
     }
 
@@ -89,28 +80,29 @@ impl Reported {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        let per_model: BTreeMap<_, _> = self
-            .per_model
-            .iter()
-            .map(|(name, model)| (name.clone(), model.usage()))
-            .collect();
+        let models = self.per_model.values();
+        let all = models.fold(Calls::default(), |sum, it| sum.plus(*it));
+        let all = all.usage();
+        let per_model = self.per_model.iter();
         Usage {
-            model_calls: per_model.values().map(|it| it.calls).sum(),
+            model_calls: all.calls,
             tool_calls: self.tool_calls,
-            input_tokens: sum(per_model.values().map(|it| it.input_tokens)),
-            output_tokens: sum(per_model.values().map(|it| it.output_tokens)),
-            cost_micro_usd: sum(per_model.values().map(|it| it.cost_micro_usd)),
-            per_model,
+            input_tokens: all.input_tokens,
+            output_tokens: all.output_tokens,
+            cost_micro_usd: all.cost_micro_usd,
+            per_model: per_model
+                .map(|(name, it)| (name.clone(), it.usage()))
+                .collect(),
         }
     }
 }
 
 impl Calls {
-    fn refund(&mut self, calls: u64) {
-        self.calls = self.calls.saturating_sub(calls);
+    /// A call that reported twice, or isn't counted any longer, doesn't stand for one that
+    /// reported nothing.
+    fn cap(&mut self) {
         for sum in [&mut self.input, &mut self.output, &mut self.cost] {
-            // A call that told and isn't counted any longer doesn't stand for one that didn't tell.
-            sum.told = sum.told.min(self.calls);
+            sum.reported = sum.reported.min(self.calls);
         }
     }
 
@@ -124,38 +116,28 @@ impl Calls {
     }
 
     fn usage(self) -> ModelUsage {
+        let known = |sum: Sum| (sum.reported == self.calls).then_some(sum.total);
         ModelUsage {
             calls: self.calls,
-            input_tokens: self.input.known(self.calls),
-            output_tokens: self.output.known(self.calls),
-            cost_micro_usd: self.cost.known(self.calls),
+            input_tokens: known(self.input),
+            output_tokens: known(self.output),
+            cost_micro_usd: known(self.cost),
         }
     }
 }
 
 impl Sum {
     fn add(&mut self, tokens: Option<u64>) {
-        if let Some(tokens) = tokens {
-            self.told += 1;
-            self.total = self.total.saturating_add(tokens);
-        }
+        self.reported += u64::from(tokens.is_some());
+        self.total = self.total.saturating_add(tokens.unwrap_or(0));
     }
 
     fn plus(self, other: Self) -> Self {
         Self {
-            told: self.told.saturating_add(other.told),
+            reported: self.reported.saturating_add(other.reported),
             total: self.total.saturating_add(other.total),
         }
     }
-
-    fn known(self, calls: u64) -> Option<u64> {
-        (self.told >= calls).then_some(self.total)
-    }
-}
-
-/// The sum, if all are known.
-fn sum(mut amounts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
-    amounts.try_fold(0, |sum: u64, it| Some(sum.saturating_add(it?)))
 }
 
 #[cfg(test)]
@@ -192,11 +174,10 @@ mod tests {
     #[test]
     fn a_refunded_call_that_reported_does_not_stand_for_a_later_one_that_did_not() {
         let opus = Name::from("opus");
-        let mut paused = Reported::default();
-        paused.call(MODEL, &opus);
-        let mut reported = paused.clone();
+        let mut reported = Reported::default();
+        reported.call(MODEL, &opus);
         reported.charge(&opus, Tokens::new(10, 2));
-        reported.refund(&paused);
+        reported.refund(MODEL, &opus);
         assert_eq!(reported.usage().input_tokens, Some(10), "it took them");
         reported.call(MODEL, &opus);
         assert_eq!(reported.usage().input_tokens, None);
@@ -211,7 +192,9 @@ mod tests {
         reported.call(MODEL, &opus);
         reported.call(EffectKind::Tool, &opus);
         reported.call(EffectKind::Step, &opus);
-        reported.refund(&reported.clone());
+        for kind in [MODEL, EffectKind::Tool, EffectKind::Step] {
+            reported.refund(kind, &opus);
+        }
         assert_eq!(reported, Reported::default());
     }
 }

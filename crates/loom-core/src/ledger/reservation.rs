@@ -1,22 +1,21 @@
 //! `Reservation`: what an open call holds, and how it is waited for.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+
+use tokio::sync::oneshot::Receiver;
 
 use crate::ledger::amount::Amount;
-use crate::ledger::queue::{End, Turn};
-use crate::ledger::wakers::Wakers;
 use crate::ledger::{Ledger, Reached};
 
-/// What an open call holds.
+/// A place in the queue, and what an open call holds once it is let in.
 ///
 /// A reservation that is dropped before the call reported what it took is charged whole, since the
-/// provider may bill it. It is dropped and released where no lock is held: both wake who waits.
+/// provider may bill it. It is dropped and released where no lock is held: both wake waiting calls.
 pub(crate) struct Reservation {
     ledger: Arc<Ledger>,
     id: u64,
-    end: End,
+    /// Whether what it holds when it ends is charged; else the call was never made, or not yet.
+    is_charged: bool,
 }
 
 impl Reservation {
@@ -27,17 +26,16 @@ impl Reservation {
 
     /// Returns all that is held: the call was never made, or waits for an answer.
     pub(crate) fn release(mut self) {
-        self.end = End::Returned;
+        self.is_charged = false;
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut wakers = Wakers::default();
         let mut state = self.ledger.state();
-        state.queue.end(self.id, self.end);
-        wakers.wake(state.queue.next(&self.ledger.limits));
-        drop(state);
+        let wakes = state.queue.end(self.id, self.is_charged);
+        self.ledger.wake(state);
+        drop(wakes);
     }
 }
 
@@ -52,80 +50,28 @@ impl Ledger {
         wanted: Amount,
         around: Vec<u64>,
     ) -> Result<Reservation, Reached> {
-        let mut place = Place {
-            ledger: self,
-            stage: Stage::Outside(wanted, around),
+        let mut place = Reservation {
+            ledger: self.clone(),
+            id: self.state().queue.join(wanted, around),
+            is_charged: false,
         };
-        poll_fn(|task| place.poll(task)).await
-    }
-}
-
-/// A place in the queue, given up when the one who waits is dropped.
-struct Place<'a> {
-    ledger: &'a Arc<Ledger>,
-    stage: Stage,
-}
-
-enum Stage {
-    /// What it wants, and what is around it.
-    Outside(Amount, Vec<u64>),
-    /// It waits by this id.
-    Queued(u64),
-    Over,
-}
-
-impl Place<'_> {
-    fn poll(&mut self, task: &Context<'_>) -> Poll<Result<Reservation, Reached>> {
-        let ledger = self.ledger;
-        let waker = task.waker().clone();
-        let mut wakers = Wakers::default();
-        let mut state = ledger.state();
-        if let Some(reached) = ledger.reached.get() {
-            return Poll::Ready(Err(*reached));
+        while let Some(woken) = self.enter(place.id)? {
+            // Whoever wakes it drops the other end.
+            let _ = woken.await;
         }
-        let id = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Outside(wanted, around) => state.queue.join(wanted, around),
-            Stage::Queued(id) => id,
-            Stage::Over => return Poll::Pending,
+        place.is_charged = true;
+        Ok(place)
+    }
+
+    fn enter(&self, id: u64) -> Result<Option<Receiver<()>>, Reached> {
+        let mut state = self.state();
+        let entered = match self.reached.get() {
+            Some(reached) => Err(*reached),
+            None => state.queue.enter(id),
         };
-        let polled = match state.queue.turn(id, &ledger.limits) {
-            Turn::In(held) => {
-                wakers.only_drop(state.queue.enter(id, held));
-                Poll::Ready(Ok(id))
-            }
-            Turn::Over(reached) => {
-                wakers.only_drop(state.queue.leave(id));
-                wakers.wake(state.queue.wakers());
-                Poll::Ready(Err(*ledger.reached.get_or_init(|| reached)))
-            }
-            Turn::Waits => {
-                self.stage = Stage::Queued(id);
-                wakers.only_drop(state.queue.park(id, waker));
-                Poll::Pending
-            }
-        };
+        let entered = entered.map_err(|reached| *self.reached.get_or_init(|| reached));
         // It may be the turn of the first, now that one more waits or one less.
-        wakers.wake(state.queue.next(&ledger.limits));
-        drop(state);
-        polled.map_ok(|id| Reservation {
-            ledger: ledger.clone(),
-            id,
-            end: End::Charged,
-        })
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        match self.stage {
-            Stage::Queued(id) => {
-                let mut wakers = Wakers::default();
-                let mut state = self.ledger.state();
-                wakers.only_drop(state.queue.leave(id));
-                wakers.wake(state.queue.next(&self.ledger.limits));
-                drop(state);
-            }
-            Stage::Outside(..) | Stage::Over => (),
-        }
+        self.wake(state);
+        entered
     }
 }

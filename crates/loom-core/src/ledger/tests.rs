@@ -119,7 +119,7 @@ fn a_call_within_a_call_waits_for_others_and_takes_what_they_return() {
     assert!((&mut inner).now_or_never().is_none(), "the other is open");
     other.release();
     let inner = inner.now_or_never().expect("nobody else is open").unwrap();
-    assert_eq!(ledger.state().queue.shown().0[&inner.id()], 50);
+    assert_eq!(ledger.state().queue.open[&inner.id()].tokens, 50);
 }
 
 #[test]
@@ -181,9 +181,7 @@ fn nobody_is_woken_and_no_waker_dropped_under_the_lock() {
     let ends: [fn(&Arc<Ledger>, Reservation); 4] = [
         |_, open| drop(open),
         |_, open| open.release(),
-        |ledger, mut open| {
-            drop(ledger.charge(&Name::from("opus"), Tokens::new(1, 1), Some(&mut open)));
-        },
+        |ledger, open| ledger.charge(&Name::from("opus"), Tokens::new(1, 1), Some(&open)),
         |ledger, _| _ = ledger.count(TOOL).unwrap_err(),
     ];
     for end in ends {
@@ -255,20 +253,23 @@ fn an_attempt_is_told_from_the_whole_run_and_the_charge_from_the_report() {
         let ledger = Ledger::new(limits, before);
         ledger.count(MODEL).unwrap();
         ledger.record_call(MODEL, &opus);
-        let mut reservation = reserved(&ledger, 100);
-        drop(ledger.charge(&opus, reported, Some(&mut reservation)));
+        let reservation = reserved(&ledger, 100);
+        ledger.charge(&opus, reported, Some(&reservation));
         drop(reservation);
         ledger
     };
     let first = attempt(Spent::default(), Tokens::default());
     let stored = serde_json::to_value(first.spent()).unwrap();
     let stored = serde_json::from_value(stored).unwrap();
-    let told = attempt(stored, Tokens::new(7, 3).costing(5)).usage();
-    let input = |usage: &Usage| (usage.model_calls, usage.input_tokens);
-    assert_eq!(input(&told.usage), (2, None));
-    assert_eq!(input(&told.attempt), (1, Some(7)));
+    let second = attempt(stored, Tokens::new(7, 3).costing(5));
+    let (whole, latest) = (second.spent(), second.spent_in_attempt());
+    let input = |usage: Usage| (usage.model_calls, usage.input_tokens);
+    assert_eq!(input(whole.usage()), (2, None));
+    assert_eq!(input(latest.usage()), (1, Some(7)));
     let charged = |it: Charged| (it.effects, it.model_calls, it.tokens, it.cost_micro_usd);
-    let (whole, latest) = (charged(told.charged), charged(told.charged_attempt));
+    let limits = second.limits();
+    let (whole, latest) = (whole.charged(limits), latest.charged(limits));
+    let (whole, latest) = (charged(whole), charged(latest));
     assert_eq!(whole, (2, 2, Some(110), None), "no cost bounds the first");
     assert_eq!(latest, (1, 1, Some(10), Some(5)));
 }
