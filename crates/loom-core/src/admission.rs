@@ -1,5 +1,6 @@
-//! Admission: which runs are going on, so that a loom can be shut down.
+//! Admission: which runs are under way, so that a loom can be shut down.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::run_error::{RunError, RunErrorKind};
 use crate::scope::Scope;
 use crate::tree::unpoisoned;
 
-/// The runs of a loom that are going on.
+/// The runs of a loom that are under way.
 #[derive(Default)]
 pub(crate) struct Admission {
     live: Mutex<Live>,
@@ -23,18 +24,10 @@ pub(crate) struct Admission {
 
 #[derive(Default)]
 struct Live {
-    /// A place for each run; those that are free are used again.
-    places: Vec<Option<Arc<Control>>>,
-    free: Vec<usize>,
+    /// By a number of their own, in the order in which they began.
+    runs: BTreeMap<u64, Arc<Control>>,
+    next: u64,
     closed: bool,
-    /// How many wait for a run to end.
-    waiting: usize,
-}
-
-impl Live {
-    fn count(&self) -> usize {
-        self.places.len() - self.free.len()
-    }
 }
 
 /// What came of a shutdown.
@@ -57,36 +50,32 @@ impl Admission {
                 Error::stopped("the loom is shutting down and begins no further run"),
             ));
         }
-        let place = live.free.pop().unwrap_or(live.places.len());
-        if place == live.places.len() {
-            live.places.push(None);
-        }
-        live.places[place] = Some(control.clone());
+        let number = live.next;
+        live.next += 1;
+        live.runs.insert(number, control.clone());
         Ok(Admitted {
             admission: self,
-            place,
+            number,
         })
     }
 
-    /// Begins no further run, waits for those that go on, cancels what is left after `deadline`,
-    /// and waits until that has settled too.
+    /// Begins no further run, waits for those under way, cancels what is left after `deadline`, and
+    /// waits until that has settled too.
     pub(crate) async fn shut_down(&self, deadline: Duration) -> Shutdown {
         let before = {
             let mut live = self.live();
             live.closed = true;
-            live.count()
+            live.runs.len()
         };
-        if tokio::time::timeout(deadline, self.empty()).await.is_ok() {
-            return Shutdown {
-                finished: before,
-                cancelled: 0,
-            };
+        let empty = || self.until(|live| live.runs.is_empty());
+        let mut left = Vec::new();
+        if tokio::time::timeout(deadline, empty()).await.is_err() {
+            left.extend(self.live().runs.values().cloned());
+            for run in &left {
+                run.cancel(CancelReason::Requested);
+            }
+            empty().await;
         }
-        let left: Vec<Arc<Control>> = self.live().places.iter().flatten().cloned().collect();
-        for run in &left {
-            run.cancel(CancelReason::Requested);
-        }
-        self.empty().await;
         Shutdown {
             finished: before - left.len(),
             cancelled: left.len(),
@@ -94,61 +83,41 @@ impl Admission {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.live().count()
+        self.live().runs.len()
     }
 
-    /// The run of this id and partition that is going on here, if there is one.
+    /// The run of this id and partition that is under way here, if there is one.
     pub(crate) fn find(&self, scope: &Scope, run_id: &RunId) -> Option<Arc<Control>> {
         let live = self.live();
-        let mut runs = live.places.iter().flatten();
+        let mut runs = live.runs.values();
         runs.find(|it| it.is_of(scope, run_id)).cloned()
     }
 
-    /// Waits for a run to end, if the one of this id goes on here; false if it doesn't.
+    /// Waits until the run of this id isn't under way here any more; false if it wasn't.
     pub(crate) async fn wait_for(&self, run: &JournalRun) -> bool {
-        // Listens before it looks, so that no change falls in between.
-        let mut changed = std::pin::pin!(self.changed.notified());
-        changed.as_mut().enable();
-        let goes_on = {
-            let mut live = self.live();
-            let mut runs = live.places.iter().flatten();
-            let goes_on = runs.any(|it| it.is_claimed() && it.is_of(&run.scope, &run.root));
-            live.waiting += usize::from(goes_on);
-            goes_on
+        let is_here = |live: &Live| {
+            let mut runs = live.runs.values();
+            runs.any(|it| it.is_claimed() && it.is_of(&run.scope, &run.root))
         };
-        if goes_on {
-            let _waiting = Waiting(self);
-            changed.await;
-        }
-        goes_on
+        let was_here = is_here(&self.live());
+        self.until(|live| !is_here(live)).await;
+        was_here
     }
 
     /// Waits until a run that was cancelled is gone, unless it is driven and so records its end.
     pub(crate) async fn until_driven_or_gone(&self, control: &Arc<Control>) {
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            let is_here = {
-                let mut live = self.live();
-                let mut runs = live.places.iter().flatten();
-                let is_here = runs.any(|it| Arc::ptr_eq(it, control)) && !control.is_driven();
-                live.waiting += usize::from(is_here);
-                is_here
-            };
-            if !is_here {
-                return;
-            }
-            let _waiting = Waiting(self);
-            changed.await;
-        }
+        let is_here = |live: &Live| live.runs.values().any(|it| Arc::ptr_eq(it, control));
+        self.until(|live| control.is_driven() || !is_here(live))
+            .await;
     }
 
-    async fn empty(&self) {
+    /// Waits until this holds of the runs that are under way.
+    async fn until(&self, holds: impl Fn(&Live) -> bool) {
         loop {
             // Listens before it looks, so that no change falls in between.
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            if self.count() == 0 {
+            if holds(&self.live()) {
                 return;
             }
             changed.await;
@@ -160,32 +129,16 @@ impl Admission {
     }
 }
 
-/// Somebody who waits for a run to end.
-struct Waiting<'a>(&'a Admission);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.live().waiting -= 1;
-    }
-}
-
-/// A run's place among those that go on; given up on drop.
+/// A run's place among those under way, until it is dropped.
 pub(crate) struct Admitted<'a> {
     admission: &'a Admission,
-    place: usize,
+    number: u64,
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        let (left, is_awaited) = {
-            let mut live = self.admission.live();
-            live.free.push(self.place);
-            let left = live.places[self.place].take();
-            (left, live.closed || live.waiting > 0)
-        };
+        let left = self.admission.live().runs.remove(&self.number);
         drop(left);
-        if is_awaited {
-            self.admission.changed.notify_waiters();
-        }
+        self.admission.changed.notify_waiters();
     }
 }

@@ -6,10 +6,11 @@ use futures::future::BoxFuture;
 
 use crate::error::Result;
 
-/// A part that takes what it is told at its own pace: while it is full, no further effect opens.
+/// A part that takes events at its own pace: while it is full, no further effect opens.
 ///
-/// It may make the door wait, and may end the run when it can't go on; it refuses nothing. What is told of effects that are already open is
-/// always taken, so its memory is bounded by its own limit and what is in flight.
+/// It may make the door wait, and end the run when it can't continue; it refuses nothing. Events of
+/// effects that are already open are always taken, so its memory is bounded by its own limit and
+/// what is in flight.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -32,7 +33,7 @@ pub trait Backpressure: Send + Sync + 'static {
     /// Resolves once there is room.
     ///
     /// # Errors
-    /// The part can't go on: the run ends as broken with this error.
+    /// The part can't continue: the run ends as broken with this error.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
 }
 

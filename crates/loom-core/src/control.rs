@@ -1,7 +1,7 @@
 //! `Control`: whether a run ends, and why. The one place that holds it.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use futures::task::AtomicWaker;
@@ -11,7 +11,6 @@ use crate::ending::{CancelReason, Ending};
 use crate::error::Error;
 use crate::ids::RunId;
 use crate::scope::Scope;
-use crate::session::Who;
 use crate::tree::unpoisoned;
 
 /// Whether a run is to end as a whole: first come, first kept.
@@ -20,8 +19,8 @@ use crate::tree::unpoisoned;
 /// run's result is. Nothing of it travels as a value that other code could wrap or swallow.
 pub(crate) struct Control {
     run_id: RunId,
-    /// Whose run it is; `None` in tests.
-    who: Option<Arc<Who>>,
+    /// Whose run it is; `None` in tests, and for a session with an invalid id.
+    scope: Option<Scope>,
     /// Whether its run was claimed in the journal.
     claimed: AtomicBool,
     driven: AtomicBool,
@@ -81,10 +80,10 @@ impl Cause {
 }
 
 impl Control {
-    pub(crate) fn new(run_id: RunId, who: Option<Arc<Who>>) -> Self {
+    pub(crate) fn new(run_id: RunId, scope: Option<Scope>) -> Self {
         Self {
             run_id,
-            who,
+            scope,
             claimed: AtomicBool::new(false),
             driven: AtomicBool::new(false),
             why: AtomicU8::new(0),
@@ -99,8 +98,7 @@ impl Control {
 
     /// Whether it controls this run of this partition.
     pub(crate) fn is_of(&self, scope: &Scope, run_id: &RunId) -> bool {
-        let own = self.who.as_ref().and_then(|it| it.scope());
-        self.run_id == *run_id && own == Some(scope)
+        self.run_id == *run_id && self.scope.as_ref() == Some(scope)
     }
 
     /// Says that from now on the run's end is recorded, whatever ends it.

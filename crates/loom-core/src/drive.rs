@@ -6,13 +6,13 @@ mod save;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use futures::future::join_all;
 use tokio::time::Instant;
 
 use self::conclude::{conclude, stay_paused};
-use self::save::{Saved, give_back, save};
+use self::save::{release, save};
 use crate::context::RunContext;
 use crate::control::Control;
 use crate::data::Data;
@@ -22,22 +22,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::info::Kind;
 use crate::into_step::IntoStep;
-use crate::journal::Released;
+use crate::journal::{Lost, Released};
 use crate::keep::Keeper;
-use crate::observer::DynObserver;
+use crate::name::Name;
 use crate::outcome::{Outcome, Report, Settlement};
 use crate::poll::{caught, caught_now, within};
-use crate::question::Question;
 use crate::run_error::{RunError, RunErrorKind};
 use crate::tree::Tree;
 
 /// Runs a step as the root: an agent or a workflow opens its run itself, all else is wrapped in
 /// one.
-pub(crate) async fn run_root<I: Data, M, S>(cx: &RunContext, step: &S, input: I) -> Result<S::Out>
-where
-    S: IntoStep<I, M>,
-    S::Out: Data,
-{
+pub(crate) async fn run_root<I: Data, M, S: IntoStep<I, M, Out: Data>>(
+    cx: &RunContext,
+    step: &S,
+    input: I,
+) -> Result<S::Out> {
     let info = step.step_info();
     match info.kind {
         Kind::Agent | Kind::Workflow => step.run_step(cx, input).await,
@@ -50,25 +49,28 @@ where
 }
 
 /// What came of an attempt.
-pub(crate) enum Driven<T> {
+pub(crate) enum Driven<'a, T> {
     Ended(Result<Outcome<T>, RunError>),
-    /// It paused, but one of its questions had been answered meanwhile: it is to be resumed. These
-    /// are the questions it asked.
-    Answered(Vec<Question>),
+    /// It paused, but one of its questions had been answered meanwhile: it is to be resumed.
+    Answered(End<'a>),
 }
 
 /// Drives a root's body until it returns or the run ends, and flushes the observers. If it was
-/// answered while it paused and no resume is left, it stays paused.
+/// answered while it paused, it stays paused where it may not resume.
 pub(crate) fn drive<'a, T: 'a>(
     cx: &'a RunContext,
     body: impl Future<Output = Result<T>> + Send + 'a,
-    resumes_left: u32,
-) -> impl Future<Output = Driven<T>> + 'a {
+    may_resume: bool,
+) -> impl Future<Output = Driven<'a, T>> + 'a {
     // Boxed out here: what an async function is given stays in its future even after it is moved.
-    drive_boxed(cx, Box::pin(caught(body)), resumes_left)
+    drive_boxed(cx, Box::pin(caught(body)), may_resume)
 }
 
-async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>, resumes_left: u32) -> Driven<T> {
+async fn drive_boxed<'a, T>(
+    cx: &'a RunContext,
+    body: Body<'_, T>,
+    may_resume: bool,
+) -> Driven<'a, T> {
     let tree = cx.tree();
     // Declared before the body, so that on a drop the body's effects close before this.
     let end = End { cx, is_over: false };
@@ -77,9 +79,6 @@ async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>, resumes_left: u32) -
     let returned = until_stopped(&tree.control, tree.deadline, keeper, body).await;
     end.close();
     poll_fn(|task| {
-        if tree.is_wound_up() {
-            return Poll::Ready(());
-        }
         tree.control.register(task.waker());
         match tree.is_wound_up() {
             true => Poll::Ready(()),
@@ -87,46 +86,20 @@ async fn drive_boxed<T>(cx: &RunContext, body: Body<'_, T>, resumes_left: u32) -
         }
     })
     .await;
-    let mut concluded = conclude(tree, returned);
-    let mut unsaved = None;
+    let (mut ended, mut saved) = (conclude(tree, returned), Ok(()));
     if let Some(journal) = &tree.journal {
-        let mut saved = Box::pin(save(tree, journal, &concluded)).await;
-        if let Saved::Answered = saved {
-            if resumes_left > 0 {
-                return Driven::Answered(end.hand_over());
+        saved = Box::pin(save(tree, journal, &ended)).await;
+        if let Err(Lost::Answered) = saved {
+            if may_resume {
+                return Driven::Answered(end);
             }
-            (concluded, saved) = Box::pin(stay_paused(tree, journal)).await;
-        }
-        match saved {
-            Saved::Written | Saved::Answered => (),
-            Saved::Failed(error) => unsaved = Some(Settlement::new("journal", Err(error))),
+            (ended, saved) = Box::pin(stay_paused(tree, journal)).await;
         }
     }
-    if let (
-        Some(Settlement {
-            result: Err(error), ..
-        }),
-        Err(paused),
-    ) = (&unsaved, &concluded)
-        && paused.kind() == RunErrorKind::Paused
-    {
-        // Nobody could resume it from what the journal holds.
-        concluded = Err(RunError::new(RunErrorKind::Broken, error.clone()));
-    }
-    let mut settled = settle(tree).await;
-    settled.extend(unsaved);
-    settled.extend(
-        tree.journal
-            .as_deref()
-            .and_then(|it| give_back(it, &concluded)),
-    );
-    let report = end.finish(settled);
-    Driven::Ended(match concluded {
-        Ok(output) => Ok(Outcome::new(output, report)),
-        Err(ended) => Err(ended.reporting(report)),
-    })
+    Driven::Ended(end.finish(ended, saved).await)
 }
 
+/// What is driven; a panic in it is its text.
 pub(crate) type Body<'a, T> = Pin<Box<dyn Future<Output = Result<Result<T>, String>> + Send + 'a>>;
 
 /// What the body returned; an error with its text where it panicked when it was dropped; `None`
@@ -144,7 +117,7 @@ pub(crate) async fn until_stopped<T>(
     let body = Some(body);
     let mut running = Running { control, body };
     let mut alarm: Option<Pin<Box<tokio::time::Sleep>>> = None;
-    poll_fn(move |task| {
+    let returned = poll_fn(|task| {
         if let Some(deadline) = deadline {
             let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             if alarm.as_mut().poll(task).is_ready() {
@@ -154,47 +127,35 @@ pub(crate) async fn until_stopped<T>(
         if let Some(keeper) = &mut keeper {
             keeper.poll(control, task);
         }
-        if control.reason().is_some() {
-            return Poll::Ready(running.stop());
-        }
-        let poll = running.poll(task);
+        let Some(body) = running.body.as_mut().filter(|_| control.reason().is_none()) else {
+            return Poll::Ready(None);
+        };
+        let poll = body.as_mut().poll(task);
         if poll.is_ready() {
             return poll.map(Some);
         }
         // Only a run that waits has to be woken. What was requested meanwhile woke nobody.
         control.register(task.waker());
         match control.reason() {
-            Some(_) => Poll::Ready(running.stop()),
+            Some(_) => Poll::Ready(None),
             None => Poll::Pending,
         }
     })
-    .await
+    .await;
+    let dropped = caught_now(|| running.body = None);
+    let message = match (returned, dropped) {
+        (Some(Ok(ended)), _) => return Some(ended),
+        (Some(Err(panic)), _) => panic,
+        (None, Err(panic)) => format!("it panicked while it stopped: {panic}"),
+        (None, Ok(())) => return None,
+    };
+    Some(Err(Error::new(ErrorKind::Panicked, message)))
 }
 
 /// A body that hasn't returned. Dropped with its driver, it ends the run before it goes.
 struct Running<'a, T> {
     control: &'a Control,
     body: Option<Body<'a, T>>,
-}
-
-impl<T> Running<'_, T> {
-    /// Drops a body whose run ends.
-    fn stop(&mut self) -> Returned<T> {
-        let panic = caught_now(|| self.body = None).err()?;
-        let message = format!("it panicked while it stopped: {panic}");
-        Some(Err(Error::new(ErrorKind::Panicked, message)))
-    }
-
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<T>> {
-        let Some(body) = &mut self.body else {
-            return Poll::Pending;
-        };
-        let poll = body.as_mut().poll(task);
-        if poll.is_ready() {
-            self.body = None;
-        }
-        poll.map(|ended| ended.unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic))))
-    }
 }
 
 impl<T> Drop for Running<'_, T> {
@@ -209,34 +170,29 @@ async fn settle(tree: &Tree) -> Vec<Settlement> {
     if tree.parts.observers.is_empty() {
         return Vec::new();
     }
+    let max = tree.parts.settle_max;
     let settling = tree.parts.observers.iter().map(|observer| async move {
         // It may panic before it returns its future, too.
-        let settled =
-            async { within(Some(tree.parts.settle_max), observer.settle(&tree.root_id)).await };
-        match caught(settled).await {
-            Ok(Some(settlement)) => settlement,
-            Ok(None) => unsettled(
-                &**observer,
-                format!("it didn't settle within {:?}", tree.parts.settle_max),
-            ),
+        let settled = async { within(Some(max), observer.settle(&tree.root_id)).await };
+        let why = match caught(settled).await {
+            Ok(Some(settlement)) => return settlement,
+            Ok(None) => format!("it didn't settle within {max:?}"),
             Err(panic) => {
                 tree.parts.count_observer_fault();
-                unsettled(&**observer, format!("it panicked while settling: {panic}"))
+                format!("it panicked while settling: {panic}")
             }
-        }
+        };
+        let name = caught_now(|| observer.name().to_owned());
+        let name = name.unwrap_or_else(|_| "observer".to_owned());
+        Settlement::new(name, Err(Error::new(ErrorKind::Failed, why)))
     });
     let mut settled = join_all(settling).await;
     settled.retain(|it| !it.is_nothing());
     settled
 }
 
-fn unsettled(observer: &dyn DynObserver, why: String) -> Settlement {
-    let name = caught_now(|| observer.name().to_owned()).unwrap_or_else(|_| "observer".to_owned());
-    Settlement::new(name, Err(Error::new(ErrorKind::Failed, why)))
-}
-
-/// Ends the tree on every way out, and tells the observers that it is settled.
-struct End<'a> {
+/// Ends the tree on every way out, and notifies the observers that it is settled.
+pub(crate) struct End<'a> {
     cx: &'a RunContext,
     is_over: bool,
 }
@@ -248,23 +204,55 @@ impl End<'_> {
         self.cx.tree().end();
     }
 
-    /// The run continues in another attempt; what this one asked.
-    fn hand_over(mut self) -> Vec<Question> {
+    /// The run continues in another attempt.
+    pub(crate) fn hand_over(mut self) {
         self.is_over = true;
         let tree = self.cx.tree();
-        let asked = tree.open_questions();
         tree.forget_questions();
         drop(tree.control.take_root());
-        asked
     }
 
-    fn finish(mut self, settled: Vec<Settlement>) -> Report {
-        self.is_over = true;
+    /// Ends a run that paused and can't continue, though it was answered.
+    pub(crate) async fn finish_paused<T>(self, why: RunError) -> Result<Outcome<T>, RunError> {
+        let (tree, ended) = (self.cx.tree(), Err(why));
+        let saved = match &tree.journal {
+            Some(journal) => save(tree, journal, &ended).await,
+            None => Ok(()),
+        };
+        self.finish(ended, saved).await
+    }
+
+    async fn finish<T>(
+        mut self,
+        mut ended: Result<T, RunError>,
+        saved: Result<(), Lost>,
+    ) -> Result<Outcome<T>, RunError> {
         let tree = self.cx.tree();
+        let unsaved = saved.err().map(|lost| match lost {
+            Lost::Store(error) => error,
+            Lost::TakenOver | Lost::Answered => {
+                Error::new(ErrorKind::Failed, "another worker took the run over")
+            }
+        });
+        if let (Err(paused), Some(error)) = (&ended, &unsaved)
+            && paused.kind() == RunErrorKind::Paused
+        {
+            // Nobody could resume it from what the journal holds.
+            ended = Err(RunError::new(RunErrorKind::Broken, error.clone()));
+        }
+        let mut settled = settle(tree).await;
+        settled.extend(unsaved.map(|error| Settlement::new("journal", Err(error))));
+        if let Some(journal) = &tree.journal {
+            settled.extend(release(journal, &ended));
+        }
+        self.is_over = true;
+        let visited = finish(tree, &settled);
         let limits = tree.ledger.limits();
         let (whole, attempt) = (tree.ledger.spent(), tree.ledger.spent_in_attempt());
-        let visited = finish(tree, &settled);
-        Report {
+        let anchors = settled
+            .iter()
+            .filter_map(|it| it.result.as_ref().ok()?.clone());
+        let report = Report {
             run_id: tree.root_id.clone(),
             session_id: tree.session.clone(),
             trace_id: tree.trace_id,
@@ -273,18 +261,22 @@ impl End<'_> {
             attempt: attempt.usage(),
             charged: whole.charged(limits),
             charged_attempt: attempt.charged(limits),
-            anchors: settled
-                .iter()
-                .filter_map(|it| it.result.as_ref().ok()?.clone())
-                .collect(),
+            anchors: anchors.collect(),
             settled,
+        };
+        match ended {
+            Ok(output) => Ok(Outcome {
+                output,
+                report: Box::new(report),
+            }),
+            Err(ended) => Err(ended.reporting(report)),
         }
     }
 }
 
-/// Tells the observers how they settled, and lets go of what keeps the tree alive; the root's own
+/// Notifies the observers of how they settled, and lets go of what keeps the tree alive; the root's own
 /// steps that completed.
-pub(crate) fn finish(tree: &Arc<Tree>, settled: &[Settlement]) -> Vec<crate::name::Name> {
+pub(crate) fn finish(tree: &Arc<Tree>, settled: &[Settlement]) -> Vec<Name> {
     tree.forget_questions();
     let Some(root) = tree.control.take_root() else {
         return Vec::new();

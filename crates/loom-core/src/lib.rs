@@ -2,9 +2,9 @@
 //!
 //! Everything that happens in a run is an [`Effect`] and passes one door,
 //! [`RunContext::perform`]. Contexts go down, outputs come up, events go sideways to observers and
-//! never come back. There are three seats for what cuts across a run, and no fourth: those who
-//! watch ([`Observer`]), those who decide ([`Gate`]), and those who wrap (a step that holds a
-//! step, see [`step`]).
+//! never come back. There are three seats for what cuts across a run, and no fourth: observers
+//! watch ([`Observer`]), gates decide ([`Gate`]), and wrappers wrap (a step that holds a step, see
+//! [`step`]).
 //!
 //! This crate knows no model, message, graph, vendor, file or socket.
 //!

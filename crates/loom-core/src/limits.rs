@@ -38,62 +38,51 @@ pub struct Limits {
 impl Limits {
     /// The same limits with another `depth_max`.
     #[must_use]
-    pub fn with_depth_max(self, depth_max: u32) -> Self {
-        Self { depth_max, ..self }
+    pub fn with_depth_max(mut self, depth_max: u32) -> Self {
+        self.depth_max = depth_max;
+        self
     }
 
     /// The same limits with another `nesting_max`.
     #[must_use]
-    pub fn with_nesting_max(self, nesting_max: u32) -> Self {
-        Self {
-            nesting_max,
-            ..self
-        }
+    pub fn with_nesting_max(mut self, nesting_max: u32) -> Self {
+        self.nesting_max = nesting_max;
+        self
     }
 
     /// The same limits with another `effects_max`.
     #[must_use]
-    pub fn with_effects_max(self, effects_max: u64) -> Self {
-        Self {
-            effects_max,
-            ..self
-        }
+    pub fn with_effects_max(mut self, effects_max: u64) -> Self {
+        self.effects_max = effects_max;
+        self
     }
 
     /// The same limits with a `model_calls_max`.
     #[must_use]
-    pub fn with_model_calls_max(self, model_calls_max: u64) -> Self {
-        Self {
-            model_calls_max: Some(model_calls_max),
-            ..self
-        }
+    pub fn with_model_calls_max(mut self, model_calls_max: u64) -> Self {
+        self.model_calls_max = Some(model_calls_max);
+        self
     }
 
     /// The same limits with a `tool_calls_max`.
     #[must_use]
-    pub fn with_tool_calls_max(self, tool_calls_max: u64) -> Self {
-        Self {
-            tool_calls_max: Some(tool_calls_max),
-            ..self
-        }
+    pub fn with_tool_calls_max(mut self, tool_calls_max: u64) -> Self {
+        self.tool_calls_max = Some(tool_calls_max);
+        self
     }
 
     /// The same limits with a `tokens_max`.
     #[must_use]
-    pub fn with_tokens_max(self, tokens_max: u64) -> Self {
-        Self {
-            tokens_max: Some(tokens_max),
-            ..self
-        }
+    pub fn with_tokens_max(mut self, tokens_max: u64) -> Self {
+        self.tokens_max = Some(tokens_max);
+        self
     }
 
     /// The same limits with a `cost_micro_usd_max`.
     #[must_use]
-    pub fn with_cost_micro_usd_max(self, cost_micro_usd_max: u64) -> Self {
-        Self {
-            cost_micro_usd_max: Some(cost_micro_usd_max),
-            ..self
-        }
+    pub fn with_cost_micro_usd_max(mut self, cost_micro_usd_max: u64) -> Self {
+        self.cost_micro_usd_max = Some(cost_micro_usd_max);
+        self
     }
 
     /// Of each limit the lower one.

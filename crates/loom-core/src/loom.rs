@@ -3,26 +3,26 @@
 mod parts;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::admission::{Admission, Shutdown};
-use crate::backpressure::{Backpressure, DynBackpressure};
-use crate::clock::{Clock, Ids, RandomIds, SystemClock};
+use crate::admission::Shutdown;
+use crate::backpressure::Backpressure;
+use crate::clock::{Clock, Ids};
 use crate::ending::CancelReason;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::gate::{Gate, NamedGate};
 use crate::ids::RunId;
 use crate::install::Install;
-use crate::journal::{DynJournal, Forget, Journal};
+use crate::journal::{Forget, Journal};
 use crate::limits::Limits;
 use crate::observer::{DynObserver, Observer};
 use crate::paused::{self, PausedRun};
 use crate::permissions::Permissions;
 use crate::poll::caught_now;
-use crate::question::{Approver, DynApprover};
+use crate::question::Approver;
 use crate::scope::Scope;
 use crate::session::Session;
 
@@ -89,17 +89,17 @@ impl Loom {
     /// # }).unwrap();
     /// ```
     pub async fn paused(&self, scope: &Scope) -> Result<Vec<PausedRun>> {
-        paused::paused(&**self.journal()?, scope).await
+        paused::paused(&**self.0.journal()?, scope).await
     }
 
-    /// Cancels a run of this partition, wherever it is: one that goes on here stops, one that another
-    /// process works on stops when it next renews its lease, and one that waits or was left behind
-    /// is ended for good: its root is opened and closed as cancelled. Waits for a run that is just
-    /// being taken up here; one that nobody polls must be dropped.
+    /// Cancels a run of this partition, wherever it is: one that is under way here stops, one that
+    /// another process works on stops when it next renews its lease, and one that waits or was left
+    /// behind is ended for good: its root is opened and closed as cancelled. Waits for a run that is
+    /// just being claimed here; one that nobody polls must be dropped.
     ///
     /// # Errors
-    /// `Invalid` for a run that isn't this partition's, without a journal for one that doesn't go on
-    /// here; what the journal says.
+    /// `Invalid` for a run that isn't this partition's, without a journal for one that isn't
+    /// under way here; the journal's own error.
     ///
     /// ```
     /// use loom_core::{Loom, MemoryJournal, Result, RunContext};
@@ -130,11 +130,10 @@ impl Loom {
             }
         }
         let session = Session::of_scope(self.0.clone(), scope);
-        let launch = session.launch_of(run_id.clone());
-        let run = launch.journal_run()?;
-        match launch.cancel_paused(self.0.limits).await {
+        let run = session.journal_run(run_id)?;
+        match session.launch(run_id.clone()).cancel_paused().await {
             Err(held) if held.error().kind() == ErrorKind::Invalid => {
-                let journal = session.journal()?;
+                let journal = self.0.journal()?;
                 let asked = journal.request_cancel(&run).await?;
                 asked.then_some(()).ok_or_else(|| held.into())
             }
@@ -147,7 +146,7 @@ impl Loom {
     ///
     /// # Errors
     /// `Invalid` without a journal, and for a run that is being worked on: then nothing is removed;
-    /// what the journal says.
+    /// the journal's own error.
     ///
     /// ```
     /// use loom_core::{Forget, Loom, MemoryJournal, UserId};
@@ -159,18 +158,12 @@ impl Loom {
     /// # }).unwrap();
     /// ```
     pub async fn forget(&self, what: &Forget) -> Result<u64> {
-        self.journal()?.forget(what).await
+        self.0.journal()?.forget(what).await
     }
 
-    fn journal(&self) -> Result<&Arc<dyn DynJournal>> {
-        self.0.journal.as_ref().ok_or_else(|| {
-            Error::invalid("the loom has no journal: give it one with `.journal(..)`")
-        })
-    }
-
-    /// Begins no further run, waits for those that go on, cancels after `deadline` what is left,
-    /// and waits until that has settled too. Runs are driven by whoever awaits them: one that
-    /// nobody polls any more must be dropped for this to end. Needs a Tokio runtime with time.
+    /// Begins no further run, waits for those under way, cancels after `deadline` what is left, and
+    /// waits until that has settled too. A run is driven by the task that awaits it: one that nobody
+    /// polls any more must be dropped for this to end. Needs a Tokio runtime with time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -186,7 +179,7 @@ impl Loom {
         self.0.admission.shut_down(deadline).await
     }
 
-    /// How many runs are going on.
+    /// How many runs are under way.
     pub fn running(&self) -> usize {
         self.0.admission.count()
     }
@@ -203,97 +196,76 @@ impl Loom {
 }
 
 /// A loom being wired.
+#[derive(Default)]
 #[must_use = "a loom is wired by `.build()`"]
-pub struct LoomBuilder {
-    observers: Vec<Arc<dyn DynObserver>>,
-    gates: Vec<NamedGate>,
-    barriers: Vec<NamedGate>,
-    approver: Option<Box<dyn DynApprover>>,
-    permissions: Option<Permissions>,
-    waits: Vec<Arc<dyn DynBackpressure>>,
-    journal: Option<Arc<dyn DynJournal>>,
-    blocking_max: usize,
-    clock: Box<dyn Clock>,
-    ids: Box<dyn Ids>,
-    limits: Limits,
-    settle_max: Duration,
-    lease: Duration,
-}
-
-impl Default for LoomBuilder {
-    fn default() -> Self {
-        Self {
-            observers: Vec::new(),
-            gates: Vec::new(),
-            barriers: Vec::new(),
-            approver: None,
-            permissions: Some(Permissions::new()),
-            waits: Vec::new(),
-            journal: None,
-            blocking_max: 64,
-            clock: Box::new(SystemClock),
-            ids: Box::new(RandomIds),
-            limits: Limits::default(),
-            settle_max: Duration::from_secs(5),
-            lease: Duration::from_secs(30),
-        }
-    }
-}
+pub struct LoomBuilder(Parts);
 
 impl LoomBuilder {
-    /// Adds an observer. Observers are told in the order they were added.
+    /// Adds an observer. Observers are notified in the order they were added.
     pub fn observe(mut self, observer: impl Observer) -> Self {
-        self.observers.push(Arc::new(observer));
+        let observer: Arc<dyn DynObserver> = Arc::new(observer);
+        if caught_now(|| observer.wants_polls()).unwrap_or(false) {
+            self.0.pollers.push(observer.clone());
+        }
+        self.0.observers.push(observer);
         self
     }
 
     /// Adds a gate. Gates are asked in the order they were added.
     pub fn gate(mut self, gate: impl Gate) -> Self {
-        self.gates.push(NamedGate::new(gate));
+        self.0.gates.push(NamedGate::new(gate));
         self
     }
 
     /// Adds a gate that is asked after all others, whenever they were added: for "what was
     /// decided is safely written down".
     pub fn barrier(mut self, gate: impl Gate) -> Self {
-        self.barriers.push(NamedGate::new(gate));
+        self.0.barriers.push(NamedGate::new(gate));
         self
     }
 
     /// Who answers when a gate wants somebody asked. The last one given counts.
     pub fn approver(mut self, approver: impl Approver) -> Self {
-        self.approver = Some(Box::new(approver));
+        self.0.approver = Some(Box::new(approver));
         self
     }
 
     /// Replaces the default permissions, under which destructive tools are asked for.
-    pub fn permissions(mut self, permissions: Permissions) -> Self {
-        self.permissions = Some(permissions);
-        self
+    pub fn permissions(self, permissions: Permissions) -> Self {
+        let Self(mut parts) = self.without_permissions();
+        let gate = NamedGate::new(permissions);
+        parts.gates.insert(0, gate);
+        parts.permissions_off = false;
+        Self(parts)
     }
 
     /// Takes the permissions away: every tool may be called, destructive ones too. Each root run
     /// records that it ran like this.
     pub fn without_permissions(mut self) -> Self {
-        self.permissions = None;
+        if !self.0.permissions_off {
+            // Theirs is the first gate.
+            self.0.gates.remove(0);
+            self.0.permissions_off = true;
+        }
         self
     }
 
     /// Makes the door wait before it opens anything while this part is full.
     pub fn backpressure(mut self, part: impl Backpressure) -> Self {
-        self.waits.push(Arc::new(part));
+        self.0.waits.push(Arc::new(part));
         self
     }
 
     /// Where runs are recorded, so that they can pause and be resumed.
     pub fn journal(mut self, journal: impl Journal) -> Self {
-        self.journal = Some(Arc::new(journal));
+        self.0.journal = Some(Arc::new(journal));
         self
     }
 
     /// How many threads may run blocking steps at the same time, at least one: 64. More wait.
     pub fn blocking_max(mut self, blocking_max: usize) -> Self {
-        self.blocking_max = blocking_max.max(1);
+        self.0.blocking_max = blocking_max.max(1);
+        self.0.blocking = Arc::new(Semaphore::new(self.0.blocking_max));
         self
     }
 
@@ -304,25 +276,25 @@ impl LoomBuilder {
 
     /// Bounds every tree of runs.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.0.limits = limits;
         self
     }
 
     /// Replaces the machine's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
+        self.0.clock = Box::new(clock);
         self
     }
 
     /// Replaces the random identifiers.
     pub fn ids(mut self, ids: impl Ids) -> Self {
-        self.ids = Box::new(ids);
+        self.0.ids = Box::new(ids);
         self
     }
 
     /// How long a finished run waits for its observers to settle, in milliseconds: 5,000.
     pub fn settle_ms_max(mut self, settle_ms_max: u64) -> Self {
-        self.settle_max = Duration::from_millis(settle_ms_max);
+        self.0.settle_max = Duration::from_millis(settle_ms_max);
         self
     }
 
@@ -330,34 +302,12 @@ impl LoomBuilder {
     /// renewed three times in that while; a run whose process is gone longer may be resumed
     /// elsewhere.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
+        self.0.lease = lease;
         self
     }
 
     /// The wired loom.
     pub fn build(self) -> Loom {
-        let polled = |it: &&Arc<dyn DynObserver>| caught_now(|| it.wants_polls()).unwrap_or(false);
-        let pollers = self.observers.iter().filter(polled).cloned().collect();
-        let permissions_off = self.permissions.is_none();
-        let permissions = self.permissions.map(NamedGate::new);
-        Loom(Arc::new(Parts {
-            pollers,
-            observers: self.observers,
-            gates: permissions.into_iter().chain(self.gates).collect(),
-            barriers: self.barriers,
-            approver: self.approver,
-            permissions_off,
-            waits: self.waits,
-            journal: self.journal,
-            admission: Admission::default(),
-            blocking: Arc::new(Semaphore::new(self.blocking_max)),
-            blocking_max: self.blocking_max,
-            clock: self.clock,
-            ids: self.ids,
-            limits: self.limits,
-            settle_max: self.settle_max,
-            lease: self.lease,
-            observer_faults: AtomicU64::new(0),
-        }))
+        Loom(Arc::new(self.0))
     }
 }

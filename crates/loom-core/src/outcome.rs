@@ -1,16 +1,16 @@
-//! `Outcome` and `Report`: what a run gave and what it did.
+//! `Outcome` and `Report`: what a run returned and what it did.
 
 use std::ops::Deref;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RunId, SessionId};
 use crate::name::Name;
 use crate::trace::TraceId;
 use crate::usage::{Charged, Usage};
 
-/// What a run did, whether it gave an output or an error ([`RunError::report`](crate::RunError::report)).
+/// What a run did, whether it returned an output or an error ([`RunError::report`](crate::RunError::report)).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -31,29 +31,22 @@ pub struct Report {
     pub charged: Charged,
     /// What the limits were charged for this attempt alone.
     pub charged_attempt: Charged,
-    /// Where the records of this run stand, for whoever keeps such proofs.
+    /// Where the records of this run stand, for a program that keeps such proofs.
     pub anchors: Vec<Anchor>,
-    /// What the observers that had something to settle said.
+    /// What the observers that had something to settle reported.
     pub settled: Vec<Settlement>,
 }
 
 /// A run's output and its [`Report`], whose fields are read directly: `outcome.visited`.
 #[derive(Debug)]
 pub struct Outcome<T> {
-    /// What the run gave.
+    /// What the run returned.
     pub output: T,
     /// Boxed: it is large, and outcomes are handed on by value.
-    report: Box<Report>,
+    pub(crate) report: Box<Report>,
 }
 
 impl<T> Outcome<T> {
-    pub(crate) fn new(output: T, report: Report) -> Self {
-        Self {
-            output,
-            report: Box::new(report),
-        }
-    }
-
     /// What the run did.
     pub fn report(&self) -> &Report {
         &self.report
@@ -70,18 +63,13 @@ impl<T> Outcome<T> {
     /// `Failed`, naming the observer that couldn't settle. The output is lost with it: look at
     /// `outcome.settled` instead to keep it.
     pub fn durable(self) -> Result<Self> {
-        let failed = self
-            .report
-            .settled
-            .iter()
-            .find_map(|it| it.result.as_ref().err().map(|e| (&it.name, e)));
-        match failed {
-            None => Ok(self),
-            Some((name, error)) => Err(Error::new(
-                crate::ErrorKind::Failed,
-                format!("the records of {name:?} aren't known to be durable: {error}"),
-            )),
-        }
+        let mut settled = self.report.settled.iter();
+        let failed = settled.find_map(|it| it.result.as_ref().err().map(|error| (&it.name, error)));
+        let Some((name, error)) = failed else {
+            return Ok(self);
+        };
+        let message = format!("the records of {name:?} aren't known to be durable: {error}");
+        Err(Error::new(ErrorKind::Failed, message))
     }
 }
 
@@ -103,7 +91,7 @@ pub struct Anchor {
     pub head: String,
 }
 
-/// What an observer says when a run is over.
+/// What an observer reports when a run is over.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Settlement {

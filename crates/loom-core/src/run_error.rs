@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::control::Cause;
 use crate::ending::{CancelReason, Ending};
 use crate::error::Error;
 use crate::outcome::Report;
@@ -133,6 +134,16 @@ impl From<Error> for RunError {
     /// A run that couldn't begin.
     fn from(error: Error) -> Self {
         Self::new(RunErrorKind::Failed, error)
+    }
+}
+
+impl From<Cause> for RunError {
+    fn from(cause: Cause) -> Self {
+        let kind = match cause.is_broken {
+            true => RunErrorKind::Broken,
+            false => RunErrorKind::of(cause.ending).unwrap_or(RunErrorKind::Failed),
+        };
+        Self::new(kind, cause.error)
     }
 }
 

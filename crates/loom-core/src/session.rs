@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::clock::read_for_id;
+use crate::control::Control;
 use crate::data::checked_value;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::ids::{RunId, SessionId, UserId};
 use crate::journal::record::{AnswerRecord, QuestionRecord, read, written};
-use crate::journal::{Answered, DynJournal, JournalRun, SlotKey, SlotKind};
+use crate::journal::{Answered, JournalRun, SlotKey, SlotKind};
+use crate::launch::Launch;
 use crate::limits::Limits;
 use crate::loom::Parts;
 use crate::question::{Approval, Origin};
@@ -38,57 +40,24 @@ use crate::trace::TraceParent;
 #[derive(Clone)]
 pub struct Session {
     pub(crate) parts: Arc<Parts>,
-    who: Arc<Who>,
+    user: Result<Option<UserId>>,
+    id: Result<SessionId>,
+    pub(crate) is_named: bool,
     pub(crate) caller: Option<TraceParent>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) accepts_changes: bool,
 }
 
-/// Whom the runs of a session are for.
-#[derive(Clone)]
-pub(crate) struct Who {
-    user: Option<Arc<str>>,
-    fresh: SessionId,
-    given: Option<Arc<str>>,
-    /// Of the three above, checked once; `None` where an id is bad.
-    scope: Option<Scope>,
-}
-
-impl Who {
-    fn scoped(mut self) -> Self {
-        self.scope = self.checked_scope().ok();
-        self
-    }
-
-    fn checked_scope(&self) -> Result<Scope> {
-        let user = self.user.clone().map(UserId::new).transpose()?;
-        let session = self
-            .given
-            .clone()
-            .map_or_else(|| Ok(self.fresh.clone()), SessionId::new)?;
-        Ok(Scope::new(user, session))
-    }
-
-    /// The partition; `None` where an id is bad.
-    pub(crate) fn scope(&self) -> Option<&Scope> {
-        self.scope.as_ref()
-    }
-}
-
 impl Session {
     pub(crate) fn new(parts: Arc<Parts>, user: Option<Arc<str>>) -> Self {
-        let fresh = SessionId::fresh(parts.ids.uuid(read_for_id(&*parts.clock)));
-        let who = Who {
-            user,
-            fresh,
-            given: None,
-            scope: None,
-        };
+        let id = SessionId::fresh(parts.ids.uuid(read_for_id(&*parts.clock)));
         Self {
             limits: parts.limits,
             parts,
-            who: Arc::new(who.scoped()),
+            user: user.map(UserId::new).transpose(),
+            id: Ok(id),
+            is_named: false,
             caller: None,
             deadline: None,
             accepts_changes: false,
@@ -98,13 +67,12 @@ impl Session {
     /// Names the session; without a name it has a fresh UUIDv7. A bad id is an `Invalid` error
     /// of the first run.
     #[must_use]
-    pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
-        let who = Who {
-            given: Some(id.into()),
-            ..(*self.who).clone()
-        };
-        self.who = Arc::new(who.scoped());
-        self
+    pub fn id(self, id: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: SessionId::new(id),
+            is_named: true,
+            ..self
+        }
     }
 
     /// Makes runs part of the caller's trace.
@@ -150,11 +118,8 @@ impl Session {
     /// is answered already or that the run doesn't wait for any more, and for a value that is no
     /// answer to it, which leaves the question open; `Failed` for a journal that doesn't work.
     pub async fn answer(&self, run_id: &RunId, path: &str, answer: impl Serialize) -> Result<()> {
-        let journal = self.journal()?;
-        let run = JournalRun {
-            scope: self.scope()?,
-            root: run_id.clone(),
-        };
+        let journal = self.parts.journal()?;
+        let run = self.journal_run(run_id)?;
         // The same whatever of it was guessed wrong.
         let unasked = || Error::invalid("no run of this session asked that question");
         let key = SlotKey::new(SlotKind::Question, path);
@@ -192,36 +157,37 @@ impl Session {
     /// # Errors
     /// `Invalid` for a bad user or session id.
     pub fn scope(&self) -> Result<Scope> {
-        match self.who.scope() {
-            Some(scope) => Ok(scope.clone()),
-            None => self.who.checked_scope(),
-        }
-    }
-
-    pub(crate) fn who(&self) -> &Arc<Who> {
-        &self.who
+        Ok(Scope::new(self.user.clone()?, self.id.clone()?))
     }
 
     /// The session of a partition that is known.
     pub(crate) fn of_scope(parts: Arc<Parts>, scope: &Scope) -> Self {
-        let user = scope.user().map(|it| Arc::from(it.as_str()));
-        Self::new(parts, user).id(scope.session().as_str())
+        Self {
+            user: Ok(scope.user().cloned()),
+            id: Ok(scope.session().clone()),
+            is_named: true,
+            ..Self::new(parts, None)
+        }
     }
 
-    pub(crate) fn is_named(&self) -> bool {
-        self.who.given.is_some()
-    }
-
-    pub(crate) fn journal(&self) -> Result<&Arc<dyn DynJournal>> {
-        self.parts.journal.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Invalid,
-                "the loom has no journal: give it one with `.journal(..)` to pause and resume runs",
-            )
+    pub(crate) fn journal_run(&self, run_id: &RunId) -> Result<JournalRun> {
+        Ok(JournalRun {
+            scope: self.scope()?,
+            root: run_id.clone(),
         })
     }
 
-    pub(crate) fn new_run_id(&self) -> RunId {
-        RunId::root(self.parts.ids.uuid(read_for_id(&*self.parts.clock)))
+    pub(crate) fn control(&self, run_id: RunId) -> Arc<Control> {
+        Arc::new(Control::new(run_id, self.scope().ok()))
+    }
+
+    pub(crate) fn launch(&self, run_id: RunId) -> Launch {
+        Launch {
+            control: self.control(run_id),
+            session: self.clone(),
+            queue: None,
+            is_named: false,
+            wrong: None,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `RunStream`: a run seen while it goes on.
+//! `RunStream`: a run seen while it is under way.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::run::Run;
 use crate::run_error::RunError;
 use crate::tree::unpoisoned;
 
-/// What a [`RunStream`] gives: events, and at the end the outcome.
+/// What a [`RunStream`] yields: events, and at the end the outcome.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamItem<T> {
@@ -39,17 +39,46 @@ pub struct RunStream<'a, T> {
     handle: Handle,
 }
 
-impl<'a, T> RunStream<'a, T> {
-    pub(crate) fn new(run: Run<'a, T>, queue: Arc<EventQueue>, handle: Handle) -> Self {
-        Self {
-            run: Some(run),
+impl<'a, T> Run<'a, T> {
+    /// The run as a stream of everything that happens in it, and then its outcome.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use loom_core::{Loom, Result, StreamItem};
+    ///
+    /// async fn shout(text: String) -> Result<String> {
+    ///     Ok(text.to_uppercase())
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let session = Loom::builder().build().session("alice");
+    /// let mut stream = session.run(&shout, "hello").stream();
+    /// while let Some(item) = stream.next().await {
+    ///     match item {
+    ///         StreamItem::Event(event) => println!("{} {:?}", event.path, event.what),
+    ///         StreamItem::Done(outcome) => assert_eq!(outcome?.output, "HELLO"),
+    ///         _ => (),
+    ///     }
+    /// }
+    /// # Ok::<(), loom_core::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn stream(self) -> RunStream<'a, T>
+    where
+        T: 'a,
+    {
+        let queue = Arc::new(EventQueue::default());
+        RunStream {
+            handle: self.handle(),
+            run: Some(self.with(|launch| launch.queue = Some(queue.clone()))),
             done: None,
             queue,
-            handle,
         }
     }
+}
 
-    /// A hold on the run, to cancel it from elsewhere.
+impl<T> RunStream<'_, T> {
+    /// A handle on the run, to cancel it from elsewhere.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -64,7 +93,7 @@ impl<T> Stream for RunStream<'_, T> {
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<StreamItem<T>>> {
         // What earlier polls left goes first, so that the queue never holds more than one poll's
         // events; and the outcome comes only once the queue is drained.
-        if let Some(event) = self.queue.pop() {
+        if let Some(event) = self.queue.next(None) {
             return Poll::Ready(Some(StreamItem::Event(Box::new(event))));
         }
         if let Some(run) = &mut self.run
@@ -74,7 +103,7 @@ impl<T> Stream for RunStream<'_, T> {
             self.done = Some(result);
         }
         // What other tasks say while nobody polls the run wakes this one too.
-        if let Some(event) = self.queue.pop_or_wait(task) {
+        if let Some(event) = self.queue.next(Some(task.waker().clone())) {
             return Poll::Ready(Some(StreamItem::Event(Box::new(event))));
         }
         match (self.done.take(), &self.run) {
@@ -91,7 +120,7 @@ impl<T> fmt::Debug for RunStream<'_, T> {
     }
 }
 
-/// The events of one run that its stream hasn't given yet.
+/// The events of one run that its stream hasn't yielded yet.
 #[derive(Default)]
 pub(crate) struct EventQueue(Mutex<Queued>);
 
@@ -121,24 +150,13 @@ impl EventQueue {
         }
     }
 
-    fn pop(&self) -> Option<OwnedEvent> {
+    /// The next event; from now on, this reader is woken for further ones.
+    fn next(&self, reader: Option<Waker>) -> Option<OwnedEvent> {
         // Wakers are foreign code: never touched under the lock.
-        let (event, reader) = {
-            let mut queued = unpoisoned(&self.0);
-            (queued.events.pop_front(), queued.reader.take())
-        };
-        drop(reader);
-        event
-    }
-
-    /// The next event, or this task is woken once there is one.
-    fn pop_or_wait(&self, task: &Context<'_>) -> Option<OwnedEvent> {
-        let reader = task.waker().clone();
         let (event, before) = {
             let mut queued = unpoisoned(&self.0);
-            let event = queued.events.pop_front();
-            let next = event.is_none().then_some(reader);
-            (event, std::mem::replace(&mut queued.reader, next))
+            let before = std::mem::replace(&mut queued.reader, reader);
+            (queued.events.pop_front(), before)
         };
         drop(before);
         event

@@ -49,11 +49,11 @@ pub struct Usage {
     pub model_calls: u64,
     /// Calls of tools, failed ones included.
     pub tool_calls: u64,
-    /// Tokens read; `None` when a call didn't tell.
+    /// Tokens read; `None` when a call didn't report them.
     pub input_tokens: Option<u64>,
-    /// Tokens written; `None` when a call didn't tell.
+    /// Tokens written; `None` when a call didn't report them.
     pub output_tokens: Option<u64>,
-    /// What it cost, in millionths of a US dollar; `None` when a call didn't tell.
+    /// What it cost, in millionths of a US dollar; `None` when a call didn't report it.
     pub cost_micro_usd: Option<u64>,
     /// The same for each model by its name.
     pub per_model: BTreeMap<Name, ModelUsage>,
@@ -65,11 +65,11 @@ pub struct Usage {
 pub struct ModelUsage {
     /// Calls, failed ones included.
     pub calls: u64,
-    /// Tokens read; `None` when a call didn't tell.
+    /// Tokens read; `None` when a call didn't report them.
     pub input_tokens: Option<u64>,
-    /// Tokens written; `None` when a call didn't tell.
+    /// Tokens written; `None` when a call didn't report them.
     pub output_tokens: Option<u64>,
-    /// What it cost, in millionths of a US dollar; `None` when a call didn't tell.
+    /// What it cost, in millionths of a US dollar; `None` when a call didn't report it.
     pub cost_micro_usd: Option<u64>,
 }
 

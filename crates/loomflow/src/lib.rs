@@ -28,7 +28,16 @@ pub use loom_agent::{
 pub use loom_audit as audit;
 pub use loom_core::{
     Accepts, AdminScope, Anchor, Approval, Approver, AttrValue, Attributes, Backpressure, Blocking,
-    BoxError, BoxFuture, Branch, BranchSet, CancelReason, Charged, Clock, Closed, Data, Decision, Effect, EffectKind, EffectView, Ending, Error, ErrorKind, Event, EventKind, Gate, Handle, Happened, Ids, IfUnfinished, Info, Install, IntoStep, Journal, Kind, Limits, Link, Look, Loom, LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Note, Observer, OrElse, Origin, Outcome, OwnedEvent, PausedRun, Permissions, Question, RandomIds, Report, Resolution, Result, ResultExt, Retry, Rule, Run, RunContext, RunError, RunErrorKind, RunId, RunStream, Runnable, Safety, Scope, Session, SessionId, Settlement, Shutdown, SpanId, Step, StopFlag, StreamItem, SystemClock, Timeout, Tokens, Tool, ToolOutput, TraceId, TraceParent, Usage, UserId, Verdict, Via, ViaBlocking, ViaBlockingUntil, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking, key, step, step_fn,
+    BoxError, BoxFuture, Branch, BranchSet, CancelReason, Charged, Clock, Closed, Data, Decision,
+    Effect, EffectKind, EffectView, Ending, Error, ErrorKind, Event, EventKind, Gate, Handle,
+    Happened, Ids, IfUnfinished, Info, Install, IntoStep, Journal, Kind, Limits, Link, Look, Loom,
+    LoomBuilder, Map, MemoryJournal, ModelUsage, Name, Note, Observer, OrElse, Origin, Outcome,
+    OwnedEvent, PausedRun, Permissions, Question, RandomIds, Report, Resolution, Result, ResultExt,
+    Retry, Rule, Run, RunContext, RunError, RunErrorKind, RunId, RunStream, Runnable, Safety,
+    Scope, Session, SessionId, Settlement, Shutdown, SpanId, Step, StopFlag, StreamItem,
+    SystemClock, Timeout, Tokens, Tool, ToolOutput, TraceId, TraceParent, Usage, UserId, Verdict,
+    Via, ViaBlocking, ViaBlockingUntil, ViaContextFn, ViaFn, ViaRunnable, Wrapped, blocking, key,
+    step, step_fn,
 };
 #[cfg(feature = "otel")]
 pub use loom_otel as otel;

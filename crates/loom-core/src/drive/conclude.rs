@@ -1,10 +1,10 @@
 //! What a run ended with, from the state of the run.
 
 use crate::drive::Returned;
-use crate::drive::save::{Saved, save};
+use crate::drive::save::save;
 use crate::ending::{CancelReason, Ending};
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::RunJournal;
+use crate::journal::{Lost, RunJournal};
 use crate::question::Question;
 use crate::run_error::{RunError, RunErrorKind};
 use crate::tree::Tree;
@@ -20,11 +20,9 @@ pub(super) fn conclude<T>(tree: &Tree, returned: Returned<T>) -> Result<T, RunEr
             Some(Ok(output)) => Ok(output),
             Some(Err(error)) => Err(RunError::new(RunErrorKind::Failed, error.into_failure())),
             None => {
-                let message = "the run was ended after its root had closed";
-                Err(RunError::new(
-                    RunErrorKind::Cancelled(CancelReason::Requested),
-                    Error::stopped(message),
-                ))
+                let error = Error::stopped("the run was ended after its root had closed");
+                let kind = RunErrorKind::Cancelled(CancelReason::Requested);
+                Err(RunError::new(kind, error))
             }
         };
     };
@@ -32,23 +30,14 @@ pub(super) fn conclude<T>(tree: &Tree, returned: Returned<T>) -> Result<T, RunEr
         return Err(paused(tree.open_questions()));
     }
     let error = returned.and_then(Result::err);
-    let cause = tree.control.cause().filter(|it| it.ending == ending);
-    Err(match (cause, error) {
-        (Some(cause), panicked) => {
-            let panicked = panicked.filter(|it| it.kind() == ErrorKind::Panicked);
-            let error = match panicked {
-                None => cause.error,
-                Some(panic) => cause.error.followed_by(panic.message()),
-            };
-            let kind = match cause.is_broken {
-                true => RunErrorKind::Broken,
-                false => kind,
-            };
-            RunError::new(kind, error)
-        }
-        (None, Some(error)) => RunError::new(kind, error),
-        (None, None) => RunError::new(kind, Error::stopped(format!("the run ended as {ending}"))),
-    })
+    let Some(mut cause) = tree.control.cause().filter(|it| it.ending == ending) else {
+        let error = error.unwrap_or_else(|| Error::stopped(format!("the run ended as {ending}")));
+        return Err(RunError::new(kind, error));
+    };
+    if let Some(panic) = error.filter(|it| it.kind() == ErrorKind::Panicked) {
+        cause.error = cause.error.followed_by(panic.message());
+    }
+    Err(cause.into())
 }
 
 /// What a run ends with that waits for these questions.
@@ -65,34 +54,30 @@ fn paused(questions: Vec<Question>) -> RunError {
 pub(super) async fn stay_paused<T>(
     tree: &Tree,
     journal: &RunJournal,
-) -> (Result<T, RunError>, Saved) {
+) -> (Result<T, RunError>, Result<(), Lost>) {
     let asked = tree.open_questions();
     // Each refusal means that one more is answered.
     for _ in 0..=asked.len() {
         let paths: Vec<String> = asked.iter().map(|it| it.path.clone()).collect();
         if let Err(error) = journal.take_answers(&paths).await {
-            return (Err(paused(asked)), Saved::Failed(error));
+            return (Err(paused(asked)), Err(Lost::Store(error)));
         }
         tree.forget_answered(journal);
         let paused = Err(paused(tree.open_questions()));
         match save(tree, journal, &paused).await {
-            Saved::Answered => (),
+            Err(Lost::Answered) => (),
             saved => return (paused, saved),
         }
     }
     let message = "the journal says that a run needn't wait which waits for nothing";
     let error = Error::new(ErrorKind::Failed, message);
-    (Err(paused(asked)), Saved::Failed(error))
+    (Err(paused(asked)), Err(Lost::Store(error)))
 }
 
 /// What a run ended with that opened no root.
 fn unopened<T>(tree: &Tree, returned: Returned<T>) -> RunError {
     if let Some(cause) = tree.control.cause() {
-        let kind = match cause.is_broken {
-            true => RunErrorKind::Broken,
-            false => RunErrorKind::of(cause.ending).unwrap_or(RunErrorKind::Failed),
-        };
-        return RunError::new(kind, cause.error);
+        return cause.into();
     }
     match returned {
         Some(Err(error)) => {

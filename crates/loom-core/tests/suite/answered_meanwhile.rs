@@ -32,7 +32,7 @@ async fn asks(cx: RunContext, times: u32) -> Result<u32> {
 }
 
 /// Drives a run, and answers each question as soon as it is asked.
-async fn answered_at_once(
+pub(crate) async fn answered_at_once(
     session: &Session,
     recorder: &Recorder,
     times: u32,

@@ -84,7 +84,7 @@ fn held(returns: bool) -> Held {
     let (recorder, session) = recorded_by(Loom::builder().observe(holds));
     Held {
         recorder,
-        run: session.run_owned(Arc::new(root), "go"),
+        run: session.run(Arc::new(root), "go"),
         release,
         teller,
     }

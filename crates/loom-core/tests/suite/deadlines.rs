@@ -1,10 +1,15 @@
 //! A run that takes longer than its deadline is cancelled, which is a failure for whatever runs it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{panic, thread};
 
 use futures::FutureExt;
 use futures::executor::block_on;
-use loom_core::{CancelReason, ErrorKind, Loom, Result, RunContext, RunErrorKind, step};
+use loom_core::{
+    CancelReason, ErrorKind, Loom, MemoryJournal, Result, RunContext, RunErrorKind, step,
+};
 use tokio::time::sleep;
 
 use crate::recorded::{recorded, story, tree};
@@ -87,6 +92,38 @@ fn a_deadline_outside_of_a_tokio_runtime_with_time_is_invalid_and_names_it() {
         assert!(error.report().is_none());
     }
     assert_eq!(story(&recorder), Vec::<String>::new());
+}
+
+/// How many panics this thread reports meanwhile.
+fn panics_in(body: impl FnOnce()) -> usize {
+    let here = thread::current().id();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let (before, counted) = (Arc::new(panic::take_hook()), seen.clone());
+    let restored = before.clone();
+    panic::set_hook(Box::new(move |info| match thread::current().id() == here {
+        true => _ = counted.fetch_add(1, Ordering::Relaxed),
+        false => before(info),
+    }));
+    body();
+    panic::set_hook(Box::new(move |info| restored(info)));
+    seen.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_runtime_without_time_is_asked_for_its_timer_once_and_only_for_a_journal() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.unwrap();
+    let journaled = || Loom::builder().journal(MemoryJournal::default());
+    for (loom, reported) in [(Loom::builder(), 0), (journaled(), 1)] {
+        let session = loom.build().session("alice");
+        let panics = panics_in(|| {
+            for _ in 0..3 {
+                let outcome = runtime.block_on(session.run(&echo, "go"));
+                assert_eq!(outcome.unwrap().output, "go");
+            }
+        });
+        assert_eq!(panics, reported);
+    }
 }
 
 /// Runs something of another loom, which never ends, for as long as that has.

@@ -79,6 +79,7 @@ mod answers;
 mod misfits;
 mod answering;
 mod answered_meanwhile;
+mod next_attempts;
 mod hanging_journals;
 mod leases;
 mod named_runs;

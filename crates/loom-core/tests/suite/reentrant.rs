@@ -103,7 +103,7 @@ fn an_observer_may_drop_the_run_while_it_is_told_of_it() {
         async move { cx.step("waits", &waits, text).await }
     });
     let (recorder, session) = recorded_by(Loom::builder().observe(drops.clone()));
-    let mut run = session.run_owned(root, "go").map(drop).boxed();
+    let mut run = session.run(root, "go").map(drop).boxed();
     assert!((&mut run).now_or_never().is_none());
     *drops.0.lock().unwrap() = Some(run);
     let kept = kept.lock().unwrap().take().unwrap();
@@ -210,7 +210,7 @@ fn a_run_and_a_step_that_was_moved_from_it_may_be_polled_inside_wake() {
         forever(text)
     });
     let (recorder, session) = recorded();
-    let run = session.run_owned(root, "go");
+    let run = session.run(root, "go");
     let handle = run.handle();
     let ended = polled_in_wake(run);
     assert!(ended.lock().unwrap().is_none());
@@ -266,7 +266,7 @@ fn a_call_that_waits_for_what_another_gives_back_may_be_polled_inside_wake() {
     });
     let limits = Limits::default().with_tokens_max(100);
     let (recorder, session) = recorded_by(Loom::builder().limits(limits));
-    block_on(session.run_owned(root, "go")).unwrap();
+    block_on(session.run(root, "go")).unwrap();
     let mut story = story(&recorder);
     assert_eq!(story[..2], ["open function", "open function/model:first"]);
     story.sort();
@@ -289,7 +289,7 @@ fn a_stream_may_be_polled_inside_wake_while_another_task_tells_of_its_run() {
     let kept = Kept::default();
     let root = Arc::new(keeps(&kept));
     let (recorder, session) = recorded();
-    let run = session.run_owned(root, "go");
+    let run = session.run(root, "go");
     let (handle, read) = (run.handle(), Arc::new(Mutex::new(Vec::new())));
     let reads = read.clone();
     PolledInWake::spawn(run.stream().for_each(move |item| {

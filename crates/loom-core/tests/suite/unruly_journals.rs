@@ -239,7 +239,7 @@ fn a_journal_that_panics_when_a_run_is_given_back_takes_no_output_away() {
     let error = settlement.result.as_ref().unwrap_err();
     assert_eq!(
         error.message(),
-        "it panicked while it gave the run back: the lease is stuck"
+        "it panicked while it released the run: the lease is stuck"
     );
     assert_eq!(tree(&recorder), ["loom.workflow.run echo"]);
     assert_eq!(journal.0.asked.take(), ["release"], "it is tried once");

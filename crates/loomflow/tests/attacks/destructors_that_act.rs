@@ -226,7 +226,7 @@ fn a_destructor_that_drops_another_run_or_starts_one_leaves_both_records_whole()
             let mut other = rig
                 .loom
                 .session("bob")
-                .run_owned(Arc::new(Step::<u64, u64>::new(hangs)), 1u64);
+                .run(Arc::new(Step::<u64, u64>::new(hangs)), 1u64);
             assert!(poke(&mut other).is_pending());
             held.lock().unwrap().push(other);
             let loom = rig.loom.clone();

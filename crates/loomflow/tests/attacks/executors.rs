@@ -208,11 +208,7 @@ fn a_timeout_or_deadline_at_any_moment_leaves_the_record_whole() {
 fn a_run_polled_from_a_new_thread_each_time_is_one_run() {
     guarded(|| {
         let rig = plain();
-        let mut run: Owned = Box::pin(
-            rig.loom
-                .session("alice")
-                .run_owned(Arc::new(nested()), 1u64),
-        );
+        let mut run: Owned = Box::pin(rig.loom.session("alice").run(Arc::new(nested()), 1u64));
         let ended = loop {
             let polled = thread::spawn(move || {
                 let ended = poke(&mut run);

@@ -162,7 +162,7 @@ async fn a_run_whose_lease_lapsed_stops_before_a_second_worker_goes_on() {
             Act::Pass
         }
     });
-    let first = session.run_owned(body.clone(), 1u64);
+    let first = session.run(body.clone(), 1u64);
     let id = first.handle().run_id().clone();
     let first = tokio::spawn(first);
     sleep(10_000).await;
@@ -189,7 +189,7 @@ async fn a_cancel_that_a_renewal_brings_ends_the_run_as_requested() {
     let body = Arc::new(Step::new(
         step(|_: u64| async { pending::<Result<u64>>().await }).named("body"),
     ));
-    let run = session.run_owned(body, 1u64);
+    let run = session.run(body, 1u64);
     let id = run.handle().run_id().clone();
     let run = tokio::spawn(run);
     sleep(1_000).await;

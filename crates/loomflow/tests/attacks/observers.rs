@@ -101,7 +101,7 @@ fn an_observer_that_drops_the_run_hides_no_closing() {
             let mut run = rig
                 .loom
                 .session("alice")
-                .run_owned(Arc::new(loomflow::Step::new(waits)), 1u64);
+                .run(Arc::new(loomflow::Step::new(waits)), 1u64);
             assert!(crate::support_b::poke(&mut run).is_pending());
             *held.lock().unwrap() = Some(run);
             let cx = KEPT.lock().unwrap().take().unwrap();

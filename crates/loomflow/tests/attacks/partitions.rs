@@ -224,10 +224,9 @@ fn a_shutdown_ends_what_lives_keeps_what_waits_and_begins_nothing() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 cx.step("more", &slow, n).await
             });
-            let live = tokio::spawn(alice.run_owned(Arc::new(naps), 1u64));
-            let hanging =
-                tokio::spawn(alice.run_owned(Arc::new(Step::<u64, u64>::new(hangs)), 1u64));
-            let mut dropped = alice.run_owned(Arc::new(Step::<u64, u64>::new(hangs)), 1u64);
+            let live = tokio::spawn(alice.run(Arc::new(naps), 1u64));
+            let hanging = tokio::spawn(alice.run(Arc::new(Step::<u64, u64>::new(hangs)), 1u64));
+            let mut dropped = alice.run(Arc::new(Step::<u64, u64>::new(hangs)), 1u64);
             assert!(poke(&mut dropped).is_pending());
             let late = alice.run(&slow, 1u64);
             tokio::task::yield_now().await;

@@ -63,7 +63,7 @@ fn a_run_may_be_polled_within_the_wake_that_a_cancel_causes() {
         let run = rig
             .loom
             .session("alice")
-            .run_owned(Arc::new(Step::new(hangs)), 1u64);
+            .run(Arc::new(Step::new(hangs)), 1u64);
         let handle = run.handle();
         let task = PollsInWake::new(run);
         task.clone().wake();
@@ -93,7 +93,7 @@ fn a_run_may_be_polled_within_the_wake_that_another_thread_causes() {
             let run = rig
                 .loom
                 .session("alice")
-                .run_owned(Arc::new(Step::new(spread)), 1u64);
+                .run(Arc::new(Step::new(spread)), 1u64);
             let task = PollsInWake::new(run);
             task.clone().wake();
             while task.ended.lock().unwrap().is_none() {
