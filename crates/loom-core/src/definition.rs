@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::info::{Info, Kind, Link};
 use crate::journal::record::digest;
@@ -29,8 +30,7 @@ impl Info {
     /// assert_ne!(one.definition_hash(), one.with_detail("twice").definition_hash());
     /// ```
     pub fn definition_hash(&self) -> String {
-        let facts = Definition::of(self).0;
-        digest(&facts.into_iter().collect())
+        digest(&Definition::of(self).into_value())
     }
 
     /// The facts in which this definition differs from an earlier one; `None` if they mean the same.
@@ -50,10 +50,15 @@ impl Info {
 }
 
 /// A definition as the set of its facts, each a phrase that names a part by its path.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 pub(crate) struct Definition(BTreeSet<String>);
 
 impl Definition {
+    /// As it is recorded.
+    pub(crate) fn into_value(self) -> Value {
+        self.0.into_iter().collect()
+    }
+
     pub(crate) fn of(info: &Info) -> Self {
         let mut facts = BTreeSet::new();
         add_facts(info, "", &mut facts);

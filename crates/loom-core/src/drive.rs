@@ -248,7 +248,11 @@ impl End<'_> {
         self.is_over = true;
         let visited = finish(tree, &settled);
         let limits = tree.ledger.limits();
-        let (whole, attempt) = (tree.ledger.spent(), tree.ledger.spent_in_attempt());
+        let (usage, charged) = tree.ledger.spent().reported(limits);
+        let (attempt, charged_attempt) = match tree.resumed {
+            None => (usage.clone(), charged),
+            Some(_) => tree.ledger.spent_in_attempt().reported(limits),
+        };
         let anchors = settled
             .iter()
             .filter_map(|it| it.result.as_ref().ok()?.clone());
@@ -257,10 +261,10 @@ impl End<'_> {
             session_id: tree.session.clone(),
             trace_id: tree.trace_id,
             visited,
-            usage: whole.usage(),
-            attempt: attempt.usage(),
-            charged: whole.charged(limits),
-            charged_attempt: attempt.charged(limits),
+            usage,
+            attempt,
+            charged,
+            charged_attempt,
             anchors: anchors.collect(),
             settled,
         };

@@ -11,7 +11,7 @@ use crate::attributes::{AttrValue, Attributes, key};
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::ledger::Amount;
-use crate::name::Name;
+use crate::name::{Name, defect};
 use crate::safety::{IfUnfinished, Safety};
 use crate::tool_schema::ToolInput;
 
@@ -35,6 +35,8 @@ pub struct Effect(Arc<Announced>);
 struct Announced {
     kind: EffectKind,
     name: Name,
+    /// Whether the name is checked: an effect that is announced again and again is checked once.
+    is_well_named: bool,
     at: Option<Name>,
     destructive: bool,
     safety: Safety,
@@ -52,6 +54,8 @@ impl Announced {
     fn new(kind: EffectKind, name: Name) -> Self {
         Self {
             kind,
+            // A tool's name may be a model's own words; it is recorded as it was said.
+            is_well_named: kind == EffectKind::Tool || defect(&name).is_none(),
             name,
             at: None,
             destructive: false,
@@ -137,6 +141,15 @@ impl Effect {
     pub fn keeping_failure(mut self) -> Self {
         self.change().keeps_failure = true;
         self
+    }
+
+    /// # Errors
+    /// `Invalid` for a name that can't be one.
+    pub(crate) fn check_name(&self) -> Result<()> {
+        match self.0.is_well_named {
+            true => Ok(()),
+            false => self.0.name.check(),
+        }
     }
 
     pub(crate) fn keeps_failure(&self) -> bool {

@@ -39,7 +39,7 @@ impl Launch {
 
     /// Runs a step to its end; without an input, resumes a run of it.
     pub(crate) async fn run<I: Data, M, S: IntoStep<I, M, Out: Data>>(
-        mut self,
+        mut self: Box<Self>,
         step: &S,
         input: Option<I>,
     ) -> Result<Outcome<S::Out>, RunError> {

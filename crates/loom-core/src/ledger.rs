@@ -164,21 +164,26 @@ impl Ledger {
     pub(crate) fn spent(&self) -> Spent {
         let state = self.state();
         Spent {
-            used: Used {
-                effects: self.effects.get(),
-                model_calls: self.model_calls.get(),
-                tool_calls: self.tool_calls.get(),
-                amount: state.queue.taken(),
-            },
+            used: self.used(&state),
             reported: self.before.reported.clone().plus(&state.reported),
+        }
+    }
+
+    fn used(&self, state: &State) -> Used {
+        Used {
+            effects: self.effects.get(),
+            model_calls: self.model_calls.get(),
+            tool_calls: self.tool_calls.get(),
+            amount: state.queue.taken(),
         }
     }
 
     /// What this attempt alone spent.
     pub(crate) fn spent_in_attempt(&self) -> Spent {
+        let state = self.state();
         Spent {
-            used: self.spent().used.minus(self.before.used),
-            reported: self.state().reported.clone(),
+            used: self.used(&state).minus(self.before.used),
+            reported: state.reported.clone(),
         }
     }
 

@@ -129,7 +129,8 @@ impl RunContext {
             let span = cx.opened(given.input())?;
             let cx = span.cx();
             // 4. May it happen? What can't simply be done again is written down first.
-            if record.is_some() || !cx.is_allowed_at_once() {
+            let is_plain = record.as_ref().is_none_or(|it| it.is_plain());
+            if !is_plain || !cx.is_allowed_at_once() {
                 match Box::pin(cx.decide(record.as_deref_mut())).await {
                     Ok(Decision::May(_)) => (),
                     Ok(Decision::Happened(output)) => {
@@ -150,7 +151,11 @@ impl RunContext {
                     return Err(pause(span, true));
                 }
                 // 6. Record, then close.
-                result = Box::pin(record.end(result)).await;
+                result = match record.ended(result) {
+                    Ok((ended, records)) if records.is_empty() => ended,
+                    Ok((ended, records)) => Box::pin(record.write(records)).await.and(ended),
+                    Err(broken) => Err(broken),
+                };
             }
             span.close(result)
         }
@@ -251,10 +256,7 @@ impl RunContext {
     #[inline]
     fn enter(&self, effect: Effect) -> Result<RunContext> {
         self.lives()?;
-        // A tool's name may be a model's own words; it is recorded as it was said.
-        if effect.kind() != EffectKind::Tool {
-            effect.name().check().map_err(|e| e.at(|| self.path()))?;
-        }
+        effect.check_name().map_err(|e| e.at(|| self.path()))?;
         if !self.is_bare() {
             return Ok(self.child(effect));
         }

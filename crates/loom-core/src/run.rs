@@ -56,7 +56,7 @@ enum Stage<'a, T> {
     Over,
 }
 
-type Start<'a, T> = Box<dyn FnOnce(Launch) -> Running<'a, T> + Send + 'a>;
+type Start<'a, T> = Box<dyn FnOnce(Box<Launch>) -> Running<'a, T> + Send + 'a>;
 type Running<'a, T> = BoxFuture<'a, Result<Outcome<T>, RunError>>;
 
 impl<'a, T> Run<'a, T> {
@@ -124,7 +124,7 @@ impl<T> Future for Run<'_, T> {
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         // Over, should the poll panic.
         let mut running = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Ready(launch, start) => start(*launch),
+            Stage::Ready(launch, start) => start(launch),
             Stage::Running(running) => running,
             Stage::Over => {
                 let over = Error::invalid("the run is over: its outcome was returned already");
@@ -215,7 +215,7 @@ impl Session {
     ) -> Run<'a, S::Out> {
         let launch = self.launch(run_id);
         let control = launch.control.clone();
-        let start = move |launch: Launch| -> BoxFuture<'a, _> {
+        let start = move |launch: Box<Launch>| -> BoxFuture<'a, _> {
             Box::pin(async move { launch.run(&*step, input).await })
         };
         Run {

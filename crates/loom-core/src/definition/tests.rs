@@ -1,7 +1,6 @@
 //! What changes a definition, what doesn't, and how a difference is told.
 
 use super::*;
-use crate::data::Data;
 
 fn part(name: &'static str) -> Info {
     Info::new(name, Kind::Function)
@@ -121,15 +120,16 @@ fn however_deep_it_is_a_definition_can_be_recorded_and_a_change_is_seen() {
         })
     };
     let definition = Definition::of(&deep("a"));
-    let value = definition.to_value().unwrap();
-    assert_eq!(Definition::from_value(value).unwrap(), definition);
+    let value = Definition::of(&deep("a")).into_value();
+    assert_eq!(Definition::deserialize(value).unwrap(), definition);
     assert_ne!(definition, Definition::of(&deep("b")));
     assert_eq!(definition, Definition::of(&deep("a")));
 }
 
 #[test]
 fn a_definition_survives_being_recorded() {
-    let definition = Definition::of(&merge(true, links(0, 1)));
-    let value = definition.to_value().unwrap();
-    assert_eq!(Definition::from_value(value).unwrap(), definition);
+    let whole = merge(true, links(0, 1));
+    let value = Definition::of(&whole).into_value();
+    let recorded = Definition::deserialize(value).unwrap();
+    assert_eq!(recorded, Definition::of(&whole));
 }

@@ -80,10 +80,15 @@ pub(crate) fn written(record: &impl Serialize) -> Result<Value> {
 
 /// The record of this kind at this path.
 pub(crate) fn record(kind: SlotKind, path: &str, content: &impl Serialize) -> Result<Record> {
-    Ok(Record {
+    Ok(record_of(kind, path, written(content)?))
+}
+
+/// The record of this kind at this path, whose content is JSON.
+pub(crate) fn record_of(kind: SlotKind, path: &str, content: Value) -> Record {
+    Record {
         key: SlotKey::new(kind, path),
-        value: Arc::new(written(content)?),
-    })
+        value: Arc::new(content),
+    }
 }
 
 /// `Question`: what was asked, and what an answer to it is bound to.

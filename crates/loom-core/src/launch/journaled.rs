@@ -12,7 +12,7 @@ use crate::drive::{Driven, drive};
 use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, Kind};
-use crate::journal::record::{RunRecord, USAGE, UsageRecord, VERSION, digest, record};
+use crate::journal::record::{RunRecord, USAGE, UsageRecord, VERSION, digest, record, record_of};
 use crate::journal::{DynJournal, Lost, RunJournal, SlotKind};
 use crate::launch::{Launch, broken};
 use crate::ledger::Spent;
@@ -175,7 +175,7 @@ impl Launch {
         };
         let records = vec![
             record(SlotKind::Run, "", &begun)?,
-            record(SlotKind::Definition, "", &Definition::of(info))?,
+            record_of(SlotKind::Definition, "", Definition::of(info).into_value()),
         ];
         let body = Box::pin(caught(journal.write(&cx, records)));
         self.stopped_or(tree.deadline, body).await?;
@@ -229,7 +229,7 @@ impl Launch {
                 return Err(Error::invalid(message).into());
             }
         }
-        journal.write_later(vec![record(SlotKind::Definition, "", &now)?]);
+        journal.write_later(vec![record_of(SlotKind::Definition, "", now.into_value())]);
         Ok(())
     }
 

@@ -27,26 +27,22 @@ pub(super) struct Used {
 }
 
 impl Spent {
-    /// What its calls reported.
-    pub(crate) fn usage(&self) -> Usage {
-        self.reported.usage()
-    }
-
-    /// What its limits were charged.
-    pub(crate) fn charged(&self, limits: &Limits) -> Charged {
-        let (used, reported) = (self.used, self.usage());
+    /// What its calls reported, and what its limits were charged.
+    pub(crate) fn reported(&self, limits: &Limits) -> (Usage, Charged) {
+        let (used, reported) = (self.used, self.reported.usage());
         let tokens = reported.input_tokens.and(reported.output_tokens);
         let bounded = |used: u64, max: Option<u64>, reported: Option<u64>| {
             max.or(reported).is_some().then_some(used)
         };
         let cost = reported.cost_micro_usd;
-        Charged {
+        let charged = Charged {
             effects: used.effects,
             model_calls: used.model_calls,
             tool_calls: used.tool_calls,
             tokens: bounded(used.amount.tokens, limits.tokens_max, tokens),
             cost_micro_usd: bounded(used.amount.cost_micro_usd, limits.cost_micro_usd_max, cost),
-        }
+        };
+        (reported, charged)
     }
 }
 

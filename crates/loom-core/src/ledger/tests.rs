@@ -7,7 +7,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::usage::{Charged, Usage};
 
 const STEP: EffectKind = EffectKind::Step;
 const MODEL: EffectKind = EffectKind::Model;
@@ -263,13 +262,12 @@ fn an_attempt_is_told_from_the_whole_run_and_the_charge_from_the_report() {
     let stored = serde_json::from_value(stored).unwrap();
     let second = attempt(stored, Tokens::new(7, 3).costing(5));
     let (whole, latest) = (second.spent(), second.spent_in_attempt());
-    let input = |usage: Usage| (usage.model_calls, usage.input_tokens);
-    assert_eq!(input(whole.usage()), (2, None));
-    assert_eq!(input(latest.usage()), (1, Some(7)));
-    let charged = |it: Charged| (it.effects, it.model_calls, it.tokens, it.cost_micro_usd);
-    let limits = second.limits();
-    let (whole, latest) = (whole.charged(limits), latest.charged(limits));
-    let (whole, latest) = (charged(whole), charged(latest));
-    assert_eq!(whole, (2, 2, Some(110), None), "no cost bounds the first");
-    assert_eq!(latest, (1, 1, Some(10), Some(5)));
+    let figures = |spent: Spent| {
+        let (usage, charged) = spent.reported(second.limits());
+        let charged = (charged.effects, charged.tokens, charged.cost_micro_usd);
+        (usage.model_calls, usage.input_tokens, charged)
+    };
+    let unknown = (2, None, (2, Some(110), None));
+    assert_eq!(figures(whole), unknown, "no cost bounds the first");
+    assert_eq!(figures(latest), (1, Some(7), (1, Some(10), Some(5))));
 }

@@ -31,22 +31,24 @@ impl RunContext {
     /// Whether the gates let this effect happen, if that can be said without waiting for any.
     pub(super) fn is_allowed_at_once(&self) -> bool {
         let parts = &self.tree().parts;
-        let mut concerned = parts
-            .gates
-            .iter()
-            .chain(&parts.barriers)
-            .filter(|it| it.concerns(self.effect()) != Ok(false));
-        match (concerned.next(), concerned.next()) {
-            (None, _) => true,
-            (Some(only), None) if only.gate.at_once(self.effect()) == Some(Verdict::Allow) => {
-                self.emit(EventKind::Decided {
-                    gate: &only.name,
-                    verdict: &Verdict::Allow,
-                });
-                true
+        let mut concerned = None;
+        for gates in [&parts.gates, &parts.barriers] {
+            for gate in gates {
+                if gate.concerns(self.effect()) != Ok(false) && concerned.replace(gate).is_some() {
+                    return false;
+                }
             }
-            _ => false,
         }
+        let Some(only) = concerned else { return true };
+        let verdict = only.gate.at_once(self.effect());
+        let is_allowed = verdict == Some(Verdict::Allow);
+        if is_allowed {
+            self.emit(EventKind::Decided {
+                gate: &only.name,
+                verdict: &Verdict::Allow,
+            });
+        }
+        is_allowed
     }
 
     /// Decides about an effect that was opened. What can't simply be done again is written down

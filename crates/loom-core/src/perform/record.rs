@@ -12,9 +12,10 @@ use crate::effect::EffectKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::UserId;
 use crate::journal::record::{
-    AnswerRecord, FailureRecord, IntentRecord, IntentState, OutputRecord, digest, record, written,
+    AnswerRecord, FailureRecord, IntentRecord, IntentState, OutputRecord, digest, record,
+    record_of, written,
 };
-use crate::journal::{Record as Stored, RunJournal, SlotKey, SlotKind};
+use crate::journal::{Record as Stored, RunJournal, SlotKind};
 use crate::poll::caught_now;
 use crate::safety::Safety;
 
@@ -162,35 +163,31 @@ impl Record {
         }
     }
 
-    /// Records how the effect ended, which settles its intent.
-    pub(super) async fn end<T: Data>(&mut self, result: Result<T>) -> Result<T> {
-        let ended = match result {
-            Err(stopped) if stopped.kind() == ErrorKind::Stopped => return Err(stopped),
+    /// The result of the effect, and the records to write of it, which settle its intent: an output
+    /// that can't be written is a failure.
+    ///
+    /// # Errors
+    /// `Stopped` where no record can be made: the run ends.
+    pub(super) fn ended<T: Data>(&mut self, result: Result<T>) -> Result<(Result<T>, Vec<Stored>)> {
+        let written = match result {
             // Its `Serialize` is the program's code, and may panic.
             Ok(output) => caught_now(|| output.to_value())
                 .unwrap_or_else(|panic| Err(Error::new(ErrorKind::Panicked, panic)))
                 .map(|value| (output, value)),
             Err(error) => Err(error),
         };
-        match ended {
-            Ok((output, value)) => {
-                self.keep(value).await?;
-                Ok(output)
-            }
+        match written {
+            Ok((output, value)) => Ok((Ok(output), vec![self.output(value, None)?])),
+            Err(stopped) if stopped.kind() == ErrorKind::Stopped => Ok((Err(stopped), Vec::new())),
             Err(error) => {
                 let error = error.at(|| self.path.clone());
-                self.fail(&error).await?;
-                Err(error)
+                let records = self.failed(&error)?;
+                Ok((Err(error), records))
             }
         }
     }
 
-    /// Records an output.
-    pub(super) async fn keep(&self, output: Value) -> Result<()> {
-        self.write(vec![self.output(output, None)?]).await
-    }
-
-    async fn fail(&mut self, error: &Error) -> Result<()> {
+    fn failed(&mut self, error: &Error) -> Result<Vec<Stored>> {
         let mut records = Vec::new();
         if let Some(mut intent) = self.intent.take() {
             intent.state = IntentState::Failed;
@@ -199,10 +196,21 @@ impl Record {
         if self.cx.effect().keeps_failure() {
             records.push(self.output(Value::Null, Some(FailureRecord::of(error)))?);
         }
-        match records.is_empty() {
-            true => Ok(()),
-            false => self.write(records).await,
-        }
+        Ok(records)
+    }
+
+    /// Records an output.
+    pub(super) async fn keep(&self, output: Value) -> Result<()> {
+        self.write(vec![self.output(output, None)?]).await
+    }
+
+    /// Whether nothing has to be decided or written before the body of an effect that every gate
+    /// allows.
+    pub(super) fn is_plain(&self) -> bool {
+        let effect = self.cx.effect();
+        self.intent.is_none()
+            && effect.safety() != Safety::NotIdempotent
+            && effect.kind() != EffectKind::Model
     }
 
     fn output(&self, output: Value, failure: Option<FailureRecord>) -> Result<Stored> {
@@ -216,10 +224,7 @@ impl Record {
         let mut value = written(&content).map_err(|e| self.cx.broken(e))?;
         // Moved in, since it may be large.
         value["output"] = output;
-        Ok(Stored {
-            key: SlotKey::new(SlotKind::Output, self.path.as_str()),
-            value: Arc::new(value),
-        })
+        Ok(record_of(SlotKind::Output, &self.path, value))
     }
 
     fn is_overlapped(&self) -> bool {
@@ -236,7 +241,7 @@ impl Record {
     }
 
     /// Writes records, and with those of a call what the run has used.
-    async fn write(&self, mut records: Vec<Stored>) -> Result<()> {
+    pub(super) async fn write(&self, mut records: Vec<Stored>) -> Result<()> {
         let is_call = matches!(
             self.cx.effect().kind(),
             EffectKind::Model | EffectKind::Tool
