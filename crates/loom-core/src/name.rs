@@ -2,16 +2,17 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::error::{Error, Result};
 
 /// The longest name and the longest id, in bytes.
 pub(crate) const ID_BYTES_MAX: usize = 256;
 
-/// A short text that is cloned without copying it: static text or a shared allocation.
+/// A short text that is cloned without an allocation.
 ///
 /// Any text makes a `Name`; [`Name::check`] says whether it may name something in a definition
 /// (1 to 256 bytes, no control characters). Definitions check theirs when they are built.
@@ -24,25 +25,16 @@ pub(crate) const ID_BYTES_MAX: usize = 256;
 /// assert!(name.check().is_ok());
 /// assert!(Name::from("tab\there").check().is_err());
 /// ```
-#[derive(Clone)]
-pub struct Name(Text);
-
-#[derive(Clone)]
-enum Text {
-    Static(&'static str),
-    Shared(Arc<str>),
-}
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Name(SmolStr);
 
 impl Name {
     /// The empty name, which stands for "unnamed".
-    pub const EMPTY: Name = Name(Text::Static(""));
+    pub const EMPTY: Name = Name(SmolStr::new_static(""));
 
     /// The text itself.
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Text::Static(text) => text,
-            Text::Shared(text) => text,
-        }
+        &self.0
     }
 
     /// Whether this may name something in a definition.
@@ -115,21 +107,15 @@ impl Borrow<str> for Name {
     }
 }
 
-impl Default for Name {
-    fn default() -> Self {
-        Self::EMPTY
-    }
-}
-
 impl From<&'static str> for Name {
     fn from(text: &'static str) -> Self {
-        Self(Text::Static(text))
+        Self(SmolStr::new_static(text))
     }
 }
 
 impl From<String> for Name {
     fn from(text: String) -> Self {
-        Self(Text::Shared(text.into()))
+        Self(text.into())
     }
 }
 
@@ -138,14 +124,6 @@ impl From<&Name> for Name {
         name.clone()
     }
 }
-
-impl PartialEq for Name {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Name {}
 
 impl PartialEq<str> for Name {
     fn eq(&self, other: &str) -> bool {
@@ -165,24 +143,6 @@ impl PartialEq<&str> for Name {
     }
 }
 
-impl PartialOrd for Name {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Name {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-impl Hash for Name {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -192,17 +152,5 @@ impl fmt::Debug for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-impl serde::Serialize for Name {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Name {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Name::from)
     }
 }
