@@ -1,5 +1,6 @@
 //! The checks that are one call of cargo each.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Outcome};
@@ -25,14 +26,20 @@ const LINTED: &[&str] = &[
 ];
 
 pub(crate) fn clippy(workspace: &Workspace, _: Options) -> Outcome {
-    for linted in LINTED {
-        println!("clippy {linted}");
-        let mut arguments = vec!["clippy"];
-        arguments.extend(linted.split(' '));
-        arguments.extend(["--", "-D", "warnings"]);
-        cargo(workspace, &arguments, &[])?;
-    }
-    Ok(())
+    LINTED.iter().try_for_each(|it| linted(workspace, it))
+}
+
+/// The first of the runs alone, which sees nearly everything.
+pub(crate) fn clippy_all(workspace: &Workspace) -> Outcome {
+    linted(workspace, LINTED[0])
+}
+
+fn linted(workspace: &Workspace, chosen: &str) -> Outcome {
+    println!("clippy {chosen}");
+    let mut arguments = vec!["clippy"];
+    arguments.extend(chosen.split(' '));
+    arguments.extend(["--", "-D", "warnings"]);
+    cargo(workspace, &arguments, &[])
 }
 
 pub(crate) fn tests(workspace: &Workspace, _: Options) -> Outcome {
@@ -40,30 +47,25 @@ pub(crate) fn tests(workspace: &Workspace, _: Options) -> Outcome {
 }
 
 /// Runs the unit and integration tests with further environment variables set.
-///
-/// Without nextest the targets are named, since `--all-targets` would also run the benches; that benches and
-/// examples compile is seen by `clippy` before.
 pub(crate) fn tests_with(workspace: &Workspace, variables: &[(&str, &str)]) -> Outcome {
-    if is_installed("nextest") {
-        return cargo(
-            workspace,
-            &["nextest", "run", "--workspace", "--all-features"],
-            variables,
-        );
-    }
-    println!("cargo-nextest isn't installed: the same tests run with cargo test");
-    cargo(
-        workspace,
-        &[
-            "test",
-            "--workspace",
-            "--all-features",
-            "--lib",
-            "--bins",
-            "--tests",
-        ],
-        variables,
-    )
+    tests_in(workspace, &["--workspace"], variables)
+}
+
+/// Runs the unit and integration tests of these packages.
+pub(crate) fn tests_of(workspace: &Workspace, packages: &BTreeSet<&str>) -> Outcome {
+    let chosen: Vec<&str> = packages.iter().flat_map(|it| ["-p", *it]).collect();
+    tests_in(workspace, &chosen, &[])
+}
+
+/// Without nextest the targets are named, since `--all-targets` would also run the benches; that
+/// benches and examples compile is seen by `clippy` before.
+fn tests_in(workspace: &Workspace, chosen: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let (runner, targets): (&[&str], &[&str]) = match is_installed("nextest") {
+        true => (&["nextest", "run"], &[]),
+        false => (&["test"], &["--lib", "--bins", "--tests"]),
+    };
+    let arguments = [runner, chosen, &["--all-features"], targets].concat();
+    cargo(workspace, &arguments, variables)
 }
 
 pub(crate) fn doctests(workspace: &Workspace, _: Options) -> Outcome {

@@ -5,9 +5,9 @@ use std::time::Instant;
 use crate::failure::{Failure, Outcome};
 use crate::options::Options;
 use crate::workspace::Workspace;
-use crate::{api, cargo, deny, examples, faults, layers, tidy};
+use crate::{cargo, deny, examples, faults, layers, tidy};
 
-type Check = (&'static str, fn(&Workspace, Options) -> Outcome);
+pub(crate) type Check = (&'static str, fn(&Workspace, Options) -> Outcome);
 
 /// Cheap checks stand before those that compile, so that a small slip is told at once.
 const CHECKS: &[Check] = &[
@@ -21,7 +21,6 @@ const CHECKS: &[Check] = &[
     ("docs", cargo::docs),
     ("examples", examples::run),
     ("deny", deny::run),
-    ("api", api::run),
 ];
 
 pub(crate) fn run(workspace: &Workspace, options: Options) -> Outcome {
@@ -36,7 +35,7 @@ pub(crate) fn run(workspace: &Workspace, options: Options) -> Outcome {
     Ok(())
 }
 
-fn run_all(checks: &[Check], workspace: &Workspace, options: Options) -> Outcome {
+pub(crate) fn run_all(checks: &[Check], workspace: &Workspace, options: Options) -> Outcome {
     for (name, check) in checks {
         println!("\n==== {name}");
         let begun = Instant::now();

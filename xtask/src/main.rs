@@ -1,8 +1,8 @@
 //! `cargo xtask TASK`: the one way to check and measure this workspace.
 
-mod api;
 mod bench;
 mod cargo;
+mod check;
 mod ci;
 mod deny;
 mod difference;
@@ -37,6 +37,12 @@ const TASKS: &[Task] = &[
         "every check below, in order, up to the first that fails",
         &[],
         ci::run,
+    ),
+    task(
+        "check",
+        "minutes, not all: format, layers, tidy, clippy, the tests of the crates that changed",
+        &[],
+        check::run,
     ),
     task("fmt", "is the code formatted?", &[], cargo::fmt),
     task(
@@ -81,12 +87,6 @@ const TASKS: &[Task] = &[
         "licences, bans and sources of the dependencies",
         &[],
         deny::run,
-    ),
-    task(
-        "api",
-        "do the public items equal api/*.txt?",
-        &["--bless"],
-        api::run,
     ),
     task(
         "faults",

@@ -64,6 +64,19 @@ impl Workspace {
         Ok(files)
     }
 
+    /// The files that differ from the last commit, or else those that it changed.
+    pub(crate) fn changed_files(&self) -> Outcome<Vec<String>> {
+        let lines = |text: String| -> Vec<String> { text.lines().map(String::from).collect() };
+        let mut files = lines(self.output("git", &["diff", "--name-only", "HEAD"])?);
+        let untracked = ["ls-files", "--others", "--exclude-standard"];
+        files.extend(lines(self.output("git", &untracked)?));
+        if files.is_empty() {
+            let of_commit = ["show", "--format=", "--name-only", "HEAD"];
+            files = lines(self.output("git", &of_commit)?);
+        }
+        Ok(files)
+    }
+
     /// How many crates are compiled for a package without features, itself included; what only its
     /// tests need isn't.
     pub(crate) fn crates_of(&self, package: &str) -> Outcome<usize> {
@@ -144,9 +157,7 @@ pub(crate) struct Package {
     pub(crate) features: std::collections::BTreeMap<String, Vec<String>>,
     id: String,
     pub(crate) name: String,
-    pub(crate) manifest_path: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
-    pub(crate) targets: Vec<Target>,
 }
 
 /// One declared dependency, under its real name even where it is renamed.
@@ -155,13 +166,6 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// `None` is a normal dependency, else `dev` or `build`.
     pub(crate) kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Target {
-    pub(crate) kind: Vec<String>,
-    pub(crate) name: String,
-    pub(crate) src_path: PathBuf,
 }
 
 #[derive(Deserialize)]
