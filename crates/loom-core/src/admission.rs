@@ -93,15 +93,21 @@ impl Admission {
         runs.find(|it| it.is_of(scope, run_id)).cloned()
     }
 
-    /// Waits until the run of this id isn't under way here any more; false if it wasn't.
+    /// Waits, if the run of this id is under way here, until some run of this loom has ended: it
+    /// may be that one, or its lease may have run out meanwhile. False if it isn't.
     pub(crate) async fn wait_for(&self, run: &JournalRun) -> bool {
         let is_here = |live: &Live| {
             let mut runs = live.runs.values();
             runs.any(|it| it.is_claimed() && it.is_of(&run.scope, &run.root))
         };
-        let was_here = is_here(&self.live());
-        self.until(|live| !is_here(live)).await;
-        was_here
+        // Listens before it looks, so that no end falls in between.
+        let mut changed = std::pin::pin!(self.changed.notified());
+        changed.as_mut().enable();
+        let is_here = is_here(&self.live());
+        if is_here {
+            changed.await;
+        }
+        is_here
     }
 
     /// Waits until a run that was cancelled is gone, unless it is driven and so records its end.

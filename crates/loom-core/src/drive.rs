@@ -79,7 +79,9 @@ async fn drive_boxed<'a, T>(
     let returned = until_stopped(&tree.control, tree.deadline, keeper, body).await;
     end.close();
     poll_fn(|task| {
-        tree.control.register(task.waker());
+        if !tree.is_wound_up() {
+            tree.control.register(task.waker());
+        }
         match tree.is_wound_up() {
             true => Poll::Ready(()),
             false => Poll::Pending,

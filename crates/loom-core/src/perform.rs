@@ -126,7 +126,10 @@ impl RunContext {
                 return Err(Box::pin(self.refused(refused)).await);
             }
             // 3. From here on it is open, and closes whatever happens.
-            let span = cx.opened(given.input())?;
+            let span = match cx.opened(given.input()) {
+                Ok(span) => span,
+                Err(refused) => return Err(Box::pin(self.refused(refused)).await),
+            };
             let cx = span.cx();
             // 4. May it happen? What can't simply be done again is written down first.
             let is_plain = record.as_ref().is_none_or(|it| it.is_plain());

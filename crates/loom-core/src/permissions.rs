@@ -164,8 +164,8 @@ fn argument_fits(arguments: Option<&Value>, name: &str, pattern: &str) -> bool {
     }
 }
 
-/// Whether both are one number, however it is written: `100`, `100.0` and `1e2`. Whole numbers are
-/// compared exactly, which floats of many digits are not.
+/// Whether both are one number, however it is written: `100`, `100.0` and `1e2`. Integers of up to 64
+/// bits are compared exactly; a number with a point or an exponent is read as the nearest float.
 fn is_same_number(one: &Number, other: &Number) -> bool {
     match (whole(one), whole(other)) {
         (Some(one), Some(other)) => one == other,

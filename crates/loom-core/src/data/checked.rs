@@ -242,7 +242,9 @@ impl<'a, S: Serializer> Serializer for Checked<'a, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        self.open(|inner| inner.serialize_tuple_variant(name, index, variant, len))
+        self.way.enter()?;
+        let parts = self.open(|inner| inner.serialize_tuple_variant(name, index, variant, len));
+        parts.map(|it| it.of_variant(variant))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
@@ -264,7 +266,9 @@ impl<'a, S: Serializer> Serializer for Checked<'a, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        self.open(|inner| inner.serialize_struct_variant(name, index, variant, len))
+        self.way.enter()?;
+        let parts = self.open(|inner| inner.serialize_struct_variant(name, index, variant, len));
+        parts.map(|it| it.of_variant(variant))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {

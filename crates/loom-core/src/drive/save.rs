@@ -1,7 +1,5 @@
 //! What a run's end is recorded as.
 
-use std::time::Duration;
-
 use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind};
 use crate::journal::{Lost, Released, RunJournal, RunStatus};
@@ -28,9 +26,8 @@ pub(super) async fn save<T>(
         Err(_) => RunStatus::Failed,
     };
     let usage = journal.usage(tree).map_err(Lost::Store)?;
-    // Like all that settles: it never holds a finished output up for long. Where no lease runs out,
-    // there is no timer.
-    let limit = (journal.ttl != Duration::MAX).then_some(tree.parts.settle_max);
+    // Like all that settles: it never holds a finished output up for long.
+    let limit = tree.parts.has_timer().then_some(tree.parts.settle_max);
     let saved = journal.write_as(tree, status, vec![usage]);
     let why = match caught(within(limit, saved)).await {
         Ok(Some(saved)) => return saved,

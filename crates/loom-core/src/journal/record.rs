@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::question::Question;
 
 /// The layout's version. A record of a later one is refused, not guessed at.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// `Run` at the empty path: how a run began.
 #[derive(Clone, Debug, Serialize, Deserialize)]

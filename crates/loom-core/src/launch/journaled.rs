@@ -9,7 +9,6 @@ use crate::context::RunContext;
 use crate::data::Data;
 use crate::definition::Definition;
 use crate::drive::{Driven, drive};
-use crate::ending::CancelReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, Kind};
 use crate::journal::record::{RunRecord, USAGE, UsageRecord, VERSION, digest, record, record_of};
@@ -49,7 +48,7 @@ impl Launch {
                 }
                 self.agree(&journal, &info)?;
                 let spent = spent_before(&journal)?;
-                self.continued(origin, journal, record, spent)
+                self.continued(origin, &journal, record, spent)
             }
         }
     }
@@ -67,12 +66,13 @@ impl Launch {
         let asked: Vec<String> = asked.collect();
         let lease = Some(journal.ttl).filter(|it| *it != Duration::MAX);
         let attempt = async {
-            // While it paused, nothing renewed its lease.
-            if lease.is_some() {
-                let renewed = journal.renew().await;
-                if renewed.map_err(|it| journal.stop(cx, it))?.cancel_requested {
-                    self.control.cancel(CancelReason::Requested);
-                }
+            // While it paused, nothing renewed its lease. Whether a cancellation was requested
+            // is found out again by the attempt, which records it; a store that is gone, by what
+            // follows.
+            if lease.is_some()
+                && let Err(lost @ Lost::TakenOver) = journal.renew().await
+            {
+                return Err(journal.stop(cx, lost));
             }
             let taken = journal.next_attempt(&asked).await;
             taken.map_err(|it| journal.stop(cx, Lost::Store(it)))
@@ -87,7 +87,7 @@ impl Launch {
         let body = Box::pin(caught(body));
         self.stopped_or(tree.deadline, body).await?;
         let record = recorded(&journal)?.ok_or_else(|| self.unknown())?;
-        self.continued(self.origin()?, journal, record, tree.ledger.spent())
+        self.continued(self.origin()?, &journal, record, tree.ledger.spent())
     }
 
     /// Opens a run that nobody drives, and closes it as cancelled.
@@ -104,7 +104,7 @@ impl Launch {
         }
         let (of, is_agent) = (journal.of(), record.is_agent);
         let spent = spent_before(&journal)?;
-        let (cx, _) = self.continued::<Value>(origin, journal, record, spent)?;
+        let (cx, _) = self.continued::<Value>(origin, &journal, record, spent)?;
         match drive(&cx, async { cx.open_and_cancel(&of, is_agent) }, false).await {
             Driven::Ended(Err(ended)) if matches!(ended.kind(), RunErrorKind::Cancelled(_)) => {
                 unsaved(&ended).map_or(Ok(()), |why| Err(broken(why)))
@@ -176,6 +176,7 @@ impl Launch {
         let records = vec![
             record(SlotKind::Run, "", &begun)?,
             record_of(SlotKind::Definition, "", Definition::of(info).into_value()),
+            journal.usage(tree)?,
         ];
         let body = Box::pin(caught(journal.write(&cx, records)));
         self.stopped_or(tree.deadline, body).await?;
@@ -186,7 +187,7 @@ impl Launch {
     fn continued<I: Data>(
         &self,
         mut origin: Origin,
-        journal: Arc<RunJournal>,
+        journal: &Arc<RunJournal>,
         record: RunRecord,
         spent: Spent,
     ) -> Result<(RunContext, I), RunError> {
@@ -197,7 +198,7 @@ impl Launch {
             attempt: Some(journal.attempt()),
         };
         origin.limits = record.limits.lowered_to(origin.limits);
-        origin.journal = Some(journal);
+        origin.journal = Some(journal.clone());
         let input = I::from_value(record.input).map_err(|e| {
             let message = format!(
                 "the run {} was begun with another type of input",
@@ -205,7 +206,10 @@ impl Launch {
             );
             Error::with_source(ErrorKind::Invalid, message, e)
         })?;
-        Ok((self.root(origin), input))
+        let cx = self.root(origin);
+        // With the first that is written: should this attempt crash, too, the next has its number.
+        journal.write_later(vec![journal.usage(cx.tree())?]);
+        Ok((cx, input))
     }
 
     /// Refuses to continue a run by another definition than it was begun with, unless the caller

@@ -103,7 +103,7 @@ impl Queue {
     /// nothing is left for it and nothing will be returned.
     fn turn(&self) -> Option<Result<Amount, Reached>> {
         let first = self.waiting.front()?;
-        let left = self.max.minus(self.taken());
+        let left = self.left(self.taken());
         let is_final = !self.open.keys().any(|id| self.is_returnable(*id));
         match self.reached(left) {
             Some(reached) => is_final.then_some(Err(reached)),
@@ -146,6 +146,18 @@ impl Queue {
         !self.waiting.iter().any(|it| it.around.contains(&id))
     }
 
+    /// What is left when this much is taken. What isn't limited never runs out.
+    fn left(&self, taken: Amount) -> Amount {
+        let left = |max: u64, taken: u64| match max {
+            u64::MAX => u64::MAX,
+            max => max.saturating_sub(taken),
+        };
+        Amount {
+            tokens: left(self.max.tokens, taken.tokens),
+            cost_micro_usd: left(self.max.cost_micro_usd, taken.cost_micro_usd),
+        }
+    }
+
     /// The limit of which nothing is left, if there is one.
     fn reached(&self, left: Amount) -> Option<Reached> {
         let reached = |limit, value| Some(Reached { limit, value });
@@ -164,7 +176,7 @@ impl Queue {
     fn fits(&self, first: &Waiting, left: Amount) -> bool {
         let around = first.around.iter().filter_map(|it| self.open.get(it));
         let taken = around.fold(self.used, |sum, held| sum.plus(*held));
-        let wanted = first.wanted.at_most(self.max.minus(taken));
+        let wanted = first.wanted.at_most(self.left(taken));
         wanted.at_most(left) == wanted
     }
 }

@@ -98,8 +98,8 @@ impl Reported {
 }
 
 impl Calls {
-    /// A call that reported twice, or isn't counted any longer, doesn't stand for one that
-    /// reported nothing.
+    /// Calls that aren't counted any longer, and reports beyond one a call, make none of the later
+    /// calls known.
     fn cap(&mut self) {
         for sum in [&mut self.input, &mut self.output, &mut self.cost] {
             sum.reported = sum.reported.min(self.calls);

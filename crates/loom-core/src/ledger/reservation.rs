@@ -6,6 +6,7 @@ use tokio::sync::oneshot::Receiver;
 
 use crate::ledger::amount::Amount;
 use crate::ledger::{Ledger, Reached};
+use crate::poll::caught_now;
 
 /// A place in the queue, and what an open call holds once it is let in.
 ///
@@ -35,7 +36,8 @@ impl Drop for Reservation {
         let mut state = self.ledger.state();
         let wakes = state.queue.end(self.id, self.is_charged);
         self.ledger.wake(state);
-        drop(wakes);
+        // The task's waker goes with it, which is foreign code.
+        let _ = caught_now(|| drop(wakes));
     }
 }
 

@@ -225,6 +225,18 @@ fn a_waker_that_panics_keeps_nobody_else_asleep() {
 }
 
 #[test]
+fn what_is_not_limited_is_never_reached() {
+    let ledger = bounded(100);
+    let first = reserved(&ledger, 10);
+    let enormous = Tokens::new(1, 1).costing(u64::MAX);
+    ledger.charge(&Name::from("opus"), enormous, Some(&first));
+    drop(first);
+    let second = reserved(&ledger, 10);
+    assert_eq!(ledger.spent().used.amount.tokens, 12);
+    drop(second);
+}
+
+#[test]
 fn what_paused_counts_until_the_run_pauses() {
     let (ledger, opus) = (bounded(100), Name::from("opus"));
     for kind in [STEP, TOOL, MODEL] {

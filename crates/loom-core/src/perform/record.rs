@@ -108,8 +108,7 @@ impl Record {
         self.input.as_deref()
     }
 
-    /// The answers that were spent on this effect before it paused; an intent without them is of an
-    /// effect of which nobody knows whether it happened.
+    /// What an earlier attempt left, if there is no output.
     pub(super) fn left(&self) -> Left<'_> {
         match &self.intent {
             None => Left::Nothing,
@@ -132,7 +131,8 @@ impl Record {
             return Ok(());
         }
         let mut approvals = permit.held.clone();
-        approvals.extend(permit.spends.iter().cloned());
+        let spends = permit.spends.iter();
+        approvals.extend(spends.filter(|it| !permit.held.contains(it)).cloned());
         let intent = IntentRecord {
             user: self.cx.user().map(ToString::to_string),
             input: self.input.clone(),
@@ -240,13 +240,14 @@ impl Record {
         record(kind, path, content).map_err(|e| self.cx.broken(e))
     }
 
-    /// Writes records, and with those of a call what the run has used.
+    /// Writes records, and with those of a call and of an intent what the run has used.
     pub(super) async fn write(&self, mut records: Vec<Stored>) -> Result<()> {
         let is_call = matches!(
             self.cx.effect().kind(),
             EffectKind::Model | EffectKind::Tool
         );
-        if is_call {
+        let has_intent = records.iter().any(|it| it.key.kind == SlotKind::Intent);
+        if is_call || has_intent {
             let usage = self.journal.usage(self.cx.tree());
             records.push(usage.map_err(|e| self.cx.broken(e))?);
         }

@@ -94,7 +94,10 @@ impl<I: Clone + Send + Sync + 'static, M, S: IntoStep<I, M>> IntoStep<I, Via<M>>
                 );
             cx.tell_note(&Note::Retry { attempt }, &facts);
             if !wait.is_zero() {
-                timer::start("the back-off of `.retry(..)`", || tokio::time::sleep(wait))?.await;
+                match timer::start("the back-off of `.retry(..)`", || tokio::time::sleep(wait)) {
+                    Ok(timer) => timer.await,
+                    Err(untimed) => return Err(untimed.followed_by(&error.to_string())),
+                }
             }
             // So that what is recorded below keeps its path whichever attempt opens it.
             cx.recount_children(before.clone());

@@ -54,7 +54,8 @@ pub(crate) async fn answered_at_once(
     }
 }
 
-fn attempts(recorder: &Recorder) -> Vec<i64> {
+/// The numbers of the attempts that resumed a run.
+pub(crate) fn attempts(recorder: &Recorder) -> Vec<i64> {
     let resumed = |event: loom_core::OwnedEvent| match event.what {
         Happened::Noted {
             note: "resumed",

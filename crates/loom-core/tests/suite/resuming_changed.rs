@@ -178,7 +178,7 @@ fn f048_a_record_of_a_newer_version_is_refused_and_stays_as_it_is() {
         let key = SlotKey::new(SlotKind::Run, "");
         let stored = journal.read(&at, &key).await.unwrap();
         let mut newer = stored.unwrap();
-        newer["version"] = json!(3);
+        newer["version"] = json!(4);
         newer["waits"] = json!({"for": "the moon"});
         let record = Record {
             key: key.clone(),
@@ -186,7 +186,7 @@ fn f048_a_record_of_a_newer_version_is_refused_and_stays_as_it_is() {
         };
         rewrite(&journal, &at, vec![record], |_| ()).await;
 
-        let why = "the journal's record has version 3; this program reads version 2";
+        let why = "the journal's record has version 4; this program reads version 3";
         let resumed = session.resume(&run, &version_1).await;
         let error = resumed.map(|_| ()).unwrap_err();
         assert_eq!(

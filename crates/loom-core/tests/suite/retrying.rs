@@ -279,7 +279,7 @@ fn a_wait_without_a_timer_is_refused() {
         assert_eq!(error.error().kind(), ErrorKind::Invalid);
         assert_eq!(
             error.message(),
-            "the back-off of `.retry(..)` needs a Tokio runtime with time: run this inside one, or without it"
+            "the back-off of `.retry(..)` needs a Tokio runtime with time: run this inside one, or without it; broken"
         );
     };
     let (_, session) = recorded();

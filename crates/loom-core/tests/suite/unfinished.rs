@@ -13,6 +13,7 @@ use loom_core::{
 use loom_testing::Recorder;
 use serde_json::{Value, json};
 
+use crate::answered_meanwhile::attempts;
 use crate::journaled::{Log, asked, run_id};
 use crate::recorded::{recorded_by, story, tree};
 use crate::steps::give_way;
@@ -59,6 +60,28 @@ macro_rules! resumed_after_a_drop {
         drop(run);
         (id.clone(), $session.resume(&id, &$pays).await)
     }};
+}
+
+#[test]
+fn each_attempt_has_its_number_though_none_of_them_came_to_a_call() {
+    async fn waits(_: ()) -> Result<()> {
+        std::future::pending().await
+    }
+    async fn step_by_step(cx: RunContext, _: ()) -> Result<()> {
+        cx.step("waits", &step(waits).once(), ()).await
+    }
+    block_on(async {
+        let (recorder, session) = desk();
+        let mut run = session.run(&step_by_step, ());
+        let id = run.handle().run_id().clone();
+        assert!((&mut run).now_or_never().is_none(), "it waits");
+        drop(run);
+        for _ in 0..2 {
+            let paused = session.resume(&id, &step_by_step).await.unwrap_err();
+            assert_eq!(paused.kind(), RunErrorKind::Paused);
+        }
+        assert_eq!(attempts(&recorder), [2, 3]);
+    });
 }
 
 #[test]

@@ -164,9 +164,9 @@ fn a_number_that_json_cant_hold_is_named_by_its_place() {
     it.kind = Rating::One(f32::NEG_INFINITY);
     assert_eq!(said(&it), "JSON can't hold -inf, at `kind.One`");
     it.kind = Rating::Two(0.0, f64::NAN);
-    assert_eq!(said(&it), "JSON can't hold NaN, at `kind[1]`");
+    assert_eq!(said(&it), "JSON can't hold NaN, at `kind.Two[1]`");
     it.kind = Rating::Named { stars: f64::NAN };
-    assert_eq!(said(&it), "JSON can't hold NaN, at `kind.stars`");
+    assert_eq!(said(&it), "JSON can't hold NaN, at `kind.Named.stars`");
     assert_eq!(said(&f32::NAN), "JSON can't hold NaN");
     assert_eq!(said(&Some(1.0 / 0.0)), "JSON can't hold inf");
 }
@@ -240,11 +240,25 @@ fn raw_json_numbers_and_fields_with_a_writer_of_their_own_are_written_as_ever() 
     assert!(Own::from_value(value).unwrap().rate.is_nan());
 }
 
+#[derive(Serialize, Deserialize)]
+enum Deep {
+    End,
+    Not { inner: Box<Deep> },
+}
+
 #[test]
 fn a_value_is_nested_at_most_128_levels() {
     let nest = |levels| (0..levels).fold(Value::Null, |it, _| json!([it]));
     assert_eq!(Data::json_bytes(&nest(128)).unwrap(), 4 + 2 * 128);
     assert_eq!(said(&nest(129)), "it is nested deeper than 128 levels");
+    // JSON writes a variant's fields as an object in an object.
+    let deep = |levels| {
+        (0..levels).fold(Deep::End, |inner, _| Deep::Not {
+            inner: Box::new(inner),
+        })
+    };
+    assert!(Data::json_bytes(&deep(64)).is_ok());
+    assert_eq!(said(&deep(65)), "it is nested deeper than 128 levels");
 }
 
 #[test]

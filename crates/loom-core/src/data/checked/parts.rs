@@ -19,6 +19,8 @@ pub(super) struct Parts<'a, C> {
     written: usize,
     /// Whether it is raw JSON that is a null.
     is_null: bool,
+    /// The variant that it belongs to, which JSON writes as an object around it.
+    variant: Option<&'static str>,
 }
 
 impl<'a, C> Parts<'a, C> {
@@ -28,7 +30,13 @@ impl<'a, C> Parts<'a, C> {
             way,
             written: 0,
             is_null: false,
+            variant: None,
         }
+    }
+
+    pub(super) fn of_variant(mut self, variant: &'static str) -> Self {
+        self.variant = Some(variant);
+        self
     }
 
     fn part<T: ?Sized, E>(
@@ -39,7 +47,13 @@ impl<'a, C> Parts<'a, C> {
     ) -> Result<(), E> {
         let (way, index) = (self.way, self.written);
         self.written += 1;
-        write(&mut self.inner, &Part { value, way }).inspect_err(|_| way.inside(|| name(index)))
+        let variant = self.variant;
+        write(&mut self.inner, &Part { value, way }).inspect_err(|_| {
+            way.inside(|| match variant {
+                Some(variant) => format!(".{variant}{}", name(index)),
+                None => name(index),
+            });
+        })
     }
 
     fn item<T: ?Sized, E>(
@@ -52,6 +66,9 @@ impl<'a, C> Parts<'a, C> {
 
     fn close<T>(self, end: impl FnOnce(C) -> T) -> T {
         self.way.leave(self.is_null);
+        if self.variant.is_some() {
+            self.way.leave(false);
+        }
         end(self.inner)
     }
 }
