@@ -131,9 +131,7 @@ impl World {
         for question in paused.questions() {
             let answer = match question.origin {
                 Origin::Unfinished => {
-                    let path = question.path.split('#').next().unwrap();
-                    let path = question.path.strip_suffix("#unfinished").unwrap_or(path);
-                    let path = path.split("#unfinished").next().unwrap();
+                    let path = question.path.split("#unfinished").next().unwrap();
                     let happened = self.0.happened.lock().unwrap().contains_key(path);
                     json!(match happened {
                         true => Resolution::Ran(json!(value_of(path))),
