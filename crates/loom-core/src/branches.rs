@@ -12,7 +12,7 @@ use crate::poll::caught_now;
 /// One of several branches that run concurrently; see [`RunContext::join`].
 ///
 /// A branch is made by a closure that is handed the branch's own context. What it opens and asks
-/// is told apart from its siblings' by the branch's index or name, whatever happens first.
+/// is distinguished from its siblings' by the branch's index or name, whatever happens first.
 #[must_use = "a branch does nothing until it is joined"]
 pub struct Branch<'a, T> {
     make: Make<'a, T>,
@@ -26,12 +26,12 @@ type Make<'a, T> = Box<dyn FnOnce(RunContext) -> BoxFuture<'a, Result<T>> + Send
 enum Place {
     Index,
     Named(Name),
-    /// It opens one effect, which is told apart by itself.
+    /// It opens one effect, which needs nothing to distinguish it.
     None,
 }
 
 impl<'a, T> Branch<'a, T> {
-    /// A branch that is told apart by its index: what it opens lies below `[index]`.
+    /// A branch that is distinguished by its index: what it opens lies below `[index]`.
     pub fn new<F, Fut>(body: F) -> Self
     where
         F: FnOnce(RunContext) -> Fut + Send + 'a,
@@ -40,7 +40,7 @@ impl<'a, T> Branch<'a, T> {
         Self::made(Place::Index, body)
     }
 
-    /// A branch that is told apart by a name: what it opens lies below `[name]`.
+    /// A branch that is distinguished by a name: what it opens lies below `[name]`.
     ///
     /// ```
     /// use loom_core::{Branch, Loom, Result, RunContext};

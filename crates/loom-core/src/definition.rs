@@ -17,7 +17,7 @@ impl Info {
     /// Its meaning is the names and kinds of all parts, what their details say, which link leads
     /// from where to where by which label, and, where a part takes several values together, their
     /// order. The order in which parts and other links were declared, wrappers (`.retry(..)`) and
-    /// the definition's own name mean nothing, but parts of one name are told apart by their order.
+    /// the definition's own name mean nothing, but parts of one name are distinguished by their order.
     /// The code of functions isn't seen.
     ///
     /// ```

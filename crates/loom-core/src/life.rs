@@ -9,7 +9,7 @@ use crate::ending::CancelReason;
 use crate::name::Name;
 use crate::tree::unpoisoned;
 
-/// The lower bits count who holds the closing back: the effect itself until it closes, whoever is
+/// The lower bits count who holds the closing back: the effect itself until it closes, whatever is
 /// telling observers of it just now, and all that is still open below it once it has closed.
 const HOLD: u32 = 1;
 const HOLDS: u32 = 0xF_FFFF;
@@ -20,7 +20,7 @@ const CLOSED: u32 = 0x20_0000;
 const REASON_SHIFT: u32 = 24;
 
 /// Whether an effect has closed, and what is open below it. No lock is held and nobody waits while
-/// observers are told: if others are telling of an effect when it closes, the last of them reports
+/// observers are notified: if others do so when an effect closes, the last of them reports
 /// the closing.
 pub(crate) struct Life {
     state: AtomicU32,
@@ -41,7 +41,7 @@ struct Below {
     visited: Vec<Name>,
 }
 
-/// What whoever closes an effect has to know.
+/// What the closing of an effect depends on.
 pub(crate) struct Closing {
     /// Whether the cause of the run's end lies here or below.
     pub(crate) is_marked: bool,
@@ -81,7 +81,7 @@ impl Life {
         marked.is_ok()
     }
 
-    /// Holds the closing back while observers are told; false if this has closed.
+    /// Holds the closing back while observers are notified; false if this has closed.
     #[inline]
     pub(crate) fn hold(&self) -> bool {
         let held = self

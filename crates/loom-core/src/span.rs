@@ -83,7 +83,7 @@ impl RunContext {
             return Err(Error::stopped("nothing is opened outside of a run"));
         };
         let is_watched = self.is_watched();
-        // The opening is told before any closing is.
+        // The opening is reported before any closing is.
         if is_watched {
             self.life().hold();
         }
@@ -137,7 +137,7 @@ impl RunContext {
         }
     }
 
-    /// What the caller of an effect is told that ended otherwise than its body returned.
+    /// The error for the caller of an effect that ended otherwise than its body returned.
     fn stopped_as(&self, ending: Ending) -> Error {
         let message = match ending {
             Ending::Paused => "it waits for an answer".to_owned(),
@@ -185,7 +185,7 @@ impl RunContext {
         ending
     }
 
-    /// Lets go of this effect's closing; whoever is the last to do so reports it.
+    /// Lets go of this effect's closing; the last to do so reports it.
     pub(crate) fn let_go(&self) {
         if self.life().release() {
             self.report_pending();
@@ -206,7 +206,7 @@ impl RunContext {
         }
     }
 
-    /// Tells observers that this effect has closed: nothing is told of it after that.
+    /// Reports to observers that this effect has closed: nothing of it is reported after that.
     fn report(&self, ending: Ending, error: Option<&Error>, output: Option<&dyn Look>) {
         if self.is_watched() {
             let attributes: &Attributes = &self.take_recorded();

@@ -45,7 +45,7 @@ impl RunContext {
         self.branch_with(segment, false)
     }
 
-    /// A context of this effect with a place of its own, for one effect that is told apart by
+    /// A context of this effect with a place of its own, for one effect that is distinguished by
     /// itself.
     pub(crate) fn branch_of_one_effect(&self) -> Self {
         self.branch_with(None, true)

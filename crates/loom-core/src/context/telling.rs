@@ -1,4 +1,4 @@
-//! What observers are told of an effect.
+//! What observers learn of an effect.
 
 use crate::attributes::{AttrValue, Attributes};
 use crate::context::RunContext;
@@ -74,7 +74,7 @@ impl RunContext {
         }
     }
 
-    /// The same of an effect whose closing the caller holds back. Whoever calls this wakes the
+    /// The same of an effect whose closing the caller holds back. The caller wakes the
     /// stream's reader afterwards.
     pub(crate) fn tell(&self, kind: EventKind<'_>) {
         if self.is_watched() {

@@ -25,7 +25,7 @@ impl RunContext {
         for cx in self.places() {
             cx.place().questions.fetch_add(1, Ordering::SeqCst);
         }
-        // Counted first, looked at after: whoever decides does it the other way round.
+        // Counted first, looked at after: a decision does it the other way round.
         let is_late = self.places().any(|cx| {
             !cx.is_bare() && (cx.place().is_marked(DECIDED | OVER) || cx.life().is_closed())
         });

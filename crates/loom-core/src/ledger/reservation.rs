@@ -58,7 +58,7 @@ impl Ledger {
             is_charged: false,
         };
         while let Some(woken) = self.enter(place.id)? {
-            // Whoever wakes it drops the other end.
+            // It is woken by dropping the other end.
             let _ = woken.await;
         }
         place.is_charged = true;

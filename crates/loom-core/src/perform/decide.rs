@@ -1,4 +1,4 @@
-//! Whether an effect may happen: was it left unfinished, what do the gates say, then whoever they
+//! Whether an effect may happen: was it left unfinished, what do the gates say, then the people they
 //! want asked, then the barriers.
 
 use std::sync::Arc;
@@ -187,7 +187,7 @@ impl RunContext {
         }
     }
 
-    /// Asks whoever the gates want asked; false if somebody hasn't answered yet. No further question
+    /// Asks the people that the gates want asked; false if somebody hasn't answered yet. No further question
     /// is opened once one was refused.
     async fn ask_all(
         &self,
